@@ -25,12 +25,13 @@ struct sbx_request { /* lent until the handler returns */
     struct bytes body;
 };
 
-struct sbx_response { /* zeroed before the handler is called; finished by the server */
-    int status;       /* 0 counts as 500 */
+struct sbx_response {           /* zeroed before the handler is called; finished by the server */
+    int status;                 /* 0 counts as 500 */
     struct sbx_header *headers; /* use sbx_response_header; content-length is the server's */
     size_t header_count;
     struct buf body;
-    char *note; /* for requests.log: who and what it was taken for ("ana@acme.example messages.send") */
+    char *note; /* for requests.log: who and what it was taken for ("ana@acme.example
+                   messages.send") */
 };
 
 /* NULL: not there. Name in lower case. */

@@ -25,6 +25,7 @@ typedef struct json_object *world_command(void *arg, struct json_object *asked);
 void world_register(const char *prefix, world_command *command, void *arg);
 
 /* How a person reaches the daemon over real HTTP (one-click unsubscribe): POST url with the given
- * form body, from the sandbox; only to loopback. Fire and forget; the outcome goes to requests.log. */
+ * form body, from the sandbox; only to loopback. Fire and forget; the outcome goes to requests.log.
+ */
 void world_post(const char *url, const char *form);
 #endif

@@ -1,0 +1,105 @@
+/* mailbox/mailbox.h: mailboxes: asked for, connected by their owners' consent, kept signed in, let
+ * go.
+ *
+ * The one place where grants are: it is the credential source of the provider room. All of it is
+ * for the loop thread. Each change is in the store, with its audit line, before it is told to
+ * anyone. Errors are negative errno with a sentence for a person. */
+#ifndef MAILBOX_MAILBOX_H
+#define MAILBOX_MAILBOX_H
+#include "base/buf.h"
+#include "provider/credential.h"
+#include "provider/provider.h"
+#include "records/records.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct loop;
+struct http_client;
+struct store;
+struct seal;
+struct mailboxes;
+
+struct mailboxes_options { /* lent until mailboxes_free, strings copied */
+    struct loop *loop;
+    struct http_client *http;
+    struct store *store;
+    struct seal *seal;
+    const char *base_url; /* where owners' browsers reach us: "http://127.0.0.1:8025", no slash at
+                             its end; public_url where one is configured */
+    /* A mailbox is new, or its status, grant or promise is another: told after it is on disk. */
+    void (*changed)(void *arg, uint64_t mailbox);
+    void *changed_arg;
+};
+struct mailboxes *mailboxes_new(const struct mailboxes_options *options);
+void mailboxes_free(struct mailboxes *mailboxes); /* NULL is fine */
+struct credential_source mailboxes_credentials(struct mailboxes *mailboxes);
+void mailboxes_set_providers(struct mailboxes *mailboxes, struct provider_set *set);
+
+/* -- asking for one, and inviting its owner ---------------------------------------------- */
+/* done: status 0 and the link, or a negative errno and a sentence; both lent. */
+typedef void mailbox_done(void *arg, int status, uint64_t mailbox, const char *text);
+struct mailbox_ask {
+    const char *address, *provider, *zone; /* zone: IANA name, NULL: UTC */
+    int32_t access;                        /* enum rider_access */
+    int32_t promise;                       /* enum mailbox_promise; 0: strict where it can be */
+};
+/* -EEXIST: it is there already (invite it again instead). -EINVAL: no such provider, no address. */
+void mailbox_add(struct mailboxes *mailboxes, const struct mailbox_ask *ask, mailbox_done *done,
+                 void *arg);
+/* A new link; older ones are refused from then on. Links live for 7 days. */
+void mailbox_invite(struct mailboxes *mailboxes, uint64_t mailbox, mailbox_done *done, void *arg);
+void mailbox_pause(struct mailboxes *mailboxes, uint64_t mailbox, bool paused, mailbox_done *done,
+                   void *arg);
+/* Revokes upstream (waits for that at most 10 s; goes on in any case and says how it went),
+ * destroys the mailbox's key, wipes its records; the ledger of what was sent stays. */
+void mailbox_disconnect(struct mailboxes *mailboxes, uint64_t mailbox, mailbox_done *done,
+                        void *arg);
+/* A provider refused the credentials for good: status RECONNECT, with this sentence. */
+void mailbox_refused(struct mailboxes *mailboxes, uint64_t mailbox, const char *why);
+
+/* -- the owner's browser ------------------------------------------------------------------ */
+enum mailbox_outcome { /* each is a page of its own (control writes it) */
+                       CONNECT_SHOW =
+                           1, /* what is asked for and stored, with a button that POSTs */
+                       CONNECT_REDIRECT, /* go to `location`, with `cookie` set */
+                       CONNECT_DONE,     /* connected */
+                       CONNECT_NARROW,   /* connected with fewer scopes: what will not work is in
+                                            `text` */
+                       CONNECT_LINK_BAD, /* not a link of ours, or an older one */
+                       CONNECT_LINK_EXPIRED,
+                       CONNECT_CANCELLED,     /* the owner said no */
+                       CONNECT_WRONG_ACCOUNT, /* another account consented; it was revoked, nothing
+                                                 is kept */
+                       CONNECT_ALIAS, /* the address is an alias of the account that consented */
+                       CONNECT_SCOPE_MISSING,    /* without what was unticked it can't even send */
+                       CONNECT_STATE_UNKNOWN,    /* no such state, used before, or expired: open the
+                                                    link again */
+                       CONNECT_STATE_FOREIGN,    /* another browser's, another provider's */
+                       CONNECT_PROVIDER_SAYS_NO, /* an error of the provider's, in `text` */
+                       CONNECT_FAILED /* the exchange failed; nothing is kept; try again */
+};
+struct mailbox_page { /* lent during the call */
+    enum mailbox_outcome outcome;
+    const char *address, *provider; /* NULL: not known */
+    const char *text;               /* a sentence more, or NULL; plain text, to be escaped */
+    const char *const *asks;        /* CONNECT_SHOW: what is asked for, a line each; or NULL */
+    const char *location;           /* CONNECT_REDIRECT */
+    const char *cookie;             /* a whole Set-Cookie value (HttpOnly, SameSite=Lax), or NULL */
+};
+typedef void mailbox_paged(void *arg, const struct mailbox_page *page);
+/* GET of the link: changes nothing. */
+void mailbox_link_show(struct mailboxes *mailboxes, const char *token, mailbox_paged *paged,
+                       void *arg);
+/* POST of its button: makes a state (one use, 10 minutes, bound to the cookie), PKCE S256,
+ * redirects. */
+void mailbox_link_go(struct mailboxes *mailboxes, const char *token, mailbox_paged *paged,
+                     void *arg);
+/* GET /oauth/cb/<provider>?<query> with the browser's Cookie header (or NULL). Asks the token
+ * endpoint only when state, browser and provider are right. The identity that consented must be
+ * exactly the address asked for; else it is revoked upstream and nothing of it is kept. */
+void mailbox_callback(struct mailboxes *mailboxes, const char *provider, const char *query,
+                      const char *cookie, mailbox_paged *paged, void *arg);
+
+const char *mailbox_status_name(int32_t status); /* "pending", "active", "reconnect needed", ... */
+#endif

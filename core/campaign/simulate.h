@@ -1,0 +1,41 @@
+/* campaign/simulate.h: plays a whole sequence for some people against campaign_decide, with a clock
+ * of its own: what `campaign preview` shows as planned times, and what tests run over months. Pure.
+ */
+#ifndef CAMPAIGN_SIMULATE_H
+#define CAMPAIGN_SIMULATE_H
+#include "campaign/holidays.h"
+#include "campaign/sequence.h"
+#include "campaign/zones.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct simulate_person {
+    const char *address;
+    const char *zone; /* NULL: the mailbox's                                     */
+    int64_t answers;  /* answers at this moment; 0: never                        */
+};
+struct simulate_mailbox {
+    const char *address, *zone;
+    int sent_today; /* at the start                                            */
+    int64_t last_sent, first_sent;
+};
+struct simulate_input {
+    const struct sequence *sequence;
+    struct zones *zones;
+    const struct holidays *const *holidays;
+    size_t holidays_count;
+    int64_t start;                        /* the first moment                    */
+    const struct simulate_person *people; /* enrolled at start, in this order    */
+    size_t people_count;
+    const struct simulate_mailbox
+        *mailboxes; /* the nth person goes from the nth, round and round */
+    size_t mailbox_count;
+    uint64_t seed; /* of the jitter                       */
+};
+/* Calls planned for each mail, in order of time. Returns how many; what never goes (a window that
+ * never opens) is not called. */
+size_t simulate(const struct simulate_input *input,
+                void (*planned)(void *arg, size_t person, size_t mailbox, size_t step, int64_t at),
+                void *arg);
+#endif

@@ -64,7 +64,8 @@ enum campaign_status {
     CAMPAIGN_DRAFT = 1,
     CAMPAIGN_RUNNING = 2,
     CAMPAIGN_PAUSED = 3,
-    CAMPAIGN_REMOVED = 4
+    CAMPAIGN_REMOVED = 4,
+    CAMPAIGN_STARTING = 5 /* running; its enrolments are still being given their due times */
 };
 struct campaign {
     uint64_t id;

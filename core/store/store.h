@@ -94,12 +94,17 @@ int store_person_find(struct store_txn *txn, const char *key, uint64_t *id_r);
 int store_person_put(struct store_txn *txn, const struct person *person);
 int store_person_del(struct store_txn *txn, uint64_t id); /* erased: record and key index */
 int store_enrolment_get(struct store_txn *txn, uint64_t id, struct enrolment *enrolment_r);
-/* Keeps the due index: an ACTIVE enrolment stands there under (mailbox, due); and the walk by
- * campaign. -EEXIST on a new one whose (campaign, person) is enrolled already. */
+/* Keeps the due index: an ACTIVE enrolment whose due is not INT64_MAX stands there under its lane
+ * (mailbox, campaign), by (due, id); and the walk by campaign. -EEXIST on a new one whose
+ * (campaign, person) is enrolled already. */
 int store_enrolment_put(struct store_txn *txn, const struct enrolment *enrolment);
-/* The first ACTIVE enrolment of a mailbox at or after (due, id); -ENOENT: none. */
-int store_due_next(struct store_txn *txn, uint64_t mailbox, int64_t due, uint64_t id,
-                   int64_t *due_r, uint64_t *id_r);
+/* The first enrolment of a lane at or after (due, id); -ENOENT: none. */
+int store_due_next(struct store_txn *txn, uint64_t mailbox, uint64_t campaign, int64_t due,
+                   uint64_t id, int64_t *due_r, uint64_t *id_r);
+/* The first lane of a mailbox, after this campaign, in which anything is due ever; -ENOENT: none.
+ */
+int store_lane_next(struct store_txn *txn, uint64_t mailbox, uint64_t after_campaign,
+                    uint64_t *campaign_r, int64_t *due_r);
 /* Enrolments of a campaign, ascending ids; -ENOENT at the end. */
 int store_enrolment_next(struct store_txn *txn, uint64_t campaign, uint64_t after,
                          struct enrolment *enrolment_r);

@@ -23,6 +23,10 @@ bool mail_address_valid(const char *address);
  * -EINVAL: not an address (mail_address_fault says why). */
 int mail_address_key(const char *address, struct buf *key_r);
 
+/* The address as it stands in a header or an envelope: the domain as ASCII, case kept otherwise.
+ * -EINVAL: not an address. */
+int mail_address_wire(const char *address, struct buf *wire_r);
+
 /* What follows the last @ of an address or a key; lent; NULL: there is no @. */
 const char *mail_address_domain(const char *address);
 

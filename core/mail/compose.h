@@ -3,8 +3,8 @@
  * RFC 5322 and MIME, CRLF, UTF-8, lines of at most 998 bytes (RFC 5322 2.1.1); text parts are
  * quoted printable or base64, so any script passes any relay. The same parts always give the same
  * bytes: the boundary comes from the message id, the date from `date`. No field may hold CR, LF,
- * NUL or another control but tab; text and html may hold lines (CRLF, LF or CR) and tabs. Call
- * mail_init (mail/header.h) first. Pure, any thread. */
+ * NUL or another control but tab; in text and html CRLF, LF, CR, form feeds and vertical tabs end a
+ * line, and other controls but tab are left out. Call mail_init (mail/header.h) first. Pure, any thread. */
 #ifndef MAIL_COMPOSE_H
 #define MAIL_COMPOSE_H
 #include "base/buf.h"

@@ -59,6 +59,14 @@ struct mailbox_pulse { /* how a mailbox is doing; rewritten with each list and s
 };
 RECORD(mailbox_pulse);
 
+struct lane { /* what a mailbox has sent for one campaign */
+    uint64_t mailbox, campaign;
+    int64_t day; /* as in the pulse */
+    uint32_t sent_today;
+    int64_t first_sent_at, last_sent_at;
+};
+RECORD(lane);
+
 /* -- campaigns ------------------------------------------------------------------------ */
 enum campaign_status {
     CAMPAIGN_DRAFT = 1,

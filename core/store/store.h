@@ -72,6 +72,8 @@ int store_mailbox_put(struct store_txn *txn,
 int store_mailbox_next(struct store_txn *txn, uint64_t after, struct mailbox *mailbox_r);
 int store_pulse_get(struct store_txn *txn, uint64_t mailbox, struct mailbox_pulse *pulse_r);
 int store_pulse_put(struct store_txn *txn, const struct mailbox_pulse *pulse);
+int store_lane_get(struct store_txn *txn, uint64_t mailbox, uint64_t campaign, struct lane *lane_r);
+int store_lane_put(struct store_txn *txn, const struct lane *lane);
 int store_grant_get(struct store_txn *txn, uint64_t mailbox, struct buf *sealed); /* appends */
 int store_grant_put(struct store_txn *txn, uint64_t mailbox, struct bytes sealed);
 int store_grant_del(struct store_txn *txn, uint64_t mailbox); /* 0 also when there was none */

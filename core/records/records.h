@@ -140,6 +140,7 @@ struct enrolment { /* a person in a campaign; the ledger's spine: (campaign, per
     int64_t due;      /* when the next step may go at the earliest */
     char *rule, *why; /* what holds or stopped it, and its sentence, for explain */
     int64_t last_sent_at;
+    int64_t away_until;   /* out of office until; 0: not */
     char *zone;           /* the person's, or NULL */
     struct field *fields; /* variables */
     size_t field_count;

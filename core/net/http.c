@@ -1,0 +1,363 @@
+/* net/http.c: requests under way: the curl multi on the loop, in-flight limit, outcome. */
+#include "net/http_private.h"
+
+#include "base/mem.h"
+#include "net/loop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static void start_waiting(struct http_client *client);
+
+/* -- calls ---------------------------------------------------------------------------- */
+static void deadline_passed(void *arg);
+
+static struct http_call *call_take(struct http_client *client)
+{
+    struct http_call *call;
+
+    if (!list_empty(&client->spare)) {
+        call = LIST_ENTRY(client->spare.prev, struct http_call, node);
+        list_remove(&call->node);
+        return call;
+    }
+    call = mem_new(sizeof(*call));
+    list_init(&call->node);
+    call->client = client;
+    call->deadline = loop_timer_new(client->loop, deadline_passed, call);
+    call->easy = http_easy_new(call);
+    if (!call->easy)
+        abort(); /* no memory; as mem_new does, and as safe */
+    return call;
+}
+
+static void call_free(struct http_call *call)
+{
+    list_remove(&call->node);
+    http_easy_release(call);
+    curl_easy_cleanup(call->easy);
+    loop_timer_free(call->deadline);
+    buf_finish(&call->request_body);
+    buf_finish(&call->headers);
+    buf_finish(&call->body);
+    free(call);
+}
+
+/* Takes it from libcurl and from its list; nothing of it happens any more. */
+static void detach(struct http_call *call)
+{
+    struct http_stats *stats = &call->client->stats;
+
+    loop_timer_stop(call->deadline);
+    list_remove(&call->node);
+    if (call->running) {
+        curl_multi_remove_handle(call->client->multi, call->easy);
+        call->running = false;
+        stats->in_flight--;
+    }
+}
+
+static void put_back(struct http_call *call)
+{
+    http_easy_release(call);
+    list_add(&call->client->spare, &call->node);
+}
+
+static void finish(struct http_call *call, CURLcode code)
+{
+    struct http_client *client = call->client;
+    struct http_response response = {.sent = call->tries > 0};
+    auto_free char *error = NULL;
+    long status = 0;
+
+    if (call->tries)
+        curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    response.began = status >= 200 ? (int)status : 0;
+    response.status = code == CURLE_OK && !call->problem ? response.began : 0;
+    if (!response.status) {
+        error = http_explain(call, code);
+        response.error = error;
+        client->stats.failed++;
+    }
+    response.headers = buf_bytes(&call->headers);
+    response.body = buf_bytes(&call->body);
+    detach(call);
+    client->stats.finished++;
+    call->done(call->arg, &response);
+    put_back(call);
+    start_waiting(client);
+    loop_busy(client->loop, -1);
+}
+
+static void deadline_passed(void *arg)
+{
+    struct http_call *call = arg;
+
+    if (!call->problem)
+        call->problem =
+            call->running
+                ? mem_printf("no whole answer within %.3g s", (double)call->timeout_ms / 1000)
+                : mem_printf("%u other requests were in flight for %.3g s",
+                             call->client->options.in_flight, (double)call->timeout_ms / 1000);
+    finish(call, CURLE_OPERATION_TIMEDOUT);
+}
+
+static void give_to_curl(struct http_call *call)
+{
+    struct http_client *client = call->client;
+
+    list_remove(&call->node);
+    list_add(&client->running, &call->node);
+    call->running = true;
+    client->stats.in_flight++;
+    curl_multi_add_handle(client->multi, call->easy);
+}
+
+static void start_waiting(struct http_client *client)
+{
+    while (!list_empty(&client->waiting) && client->stats.in_flight < client->options.in_flight) {
+        client->stats.waiting--;
+        give_to_curl(LIST_ENTRY(client->waiting.next, struct http_call, node));
+    }
+}
+
+struct http_call *http_start(struct http_client *client, const struct http_request *request,
+                             void (*done)(void *arg, const struct http_response *response),
+                             void *arg)
+{
+    struct http_call *call = call_take(client);
+
+    call->done = done;
+    call->arg = arg;
+    loop_busy(client->loop, 1);
+    client->stats.started++;
+    call->problem = http_easy_prepare(call, request);
+    if (call->problem) {
+        list_add(&client->refused, &call->node);
+        loop_timer_in(call->deadline, 0);
+        return call;
+    }
+    loop_timer_in(call->deadline, call->timeout_ms);
+    list_add(&client->waiting, &call->node);
+    client->stats.waiting++;
+    start_waiting(client);
+    return call;
+}
+
+bool http_sent(const struct http_call *call)
+{
+    return call->tries > 0;
+}
+
+bool http_abort(struct http_call *call)
+{
+    struct http_client *client = call->client;
+    bool sent = http_sent(call);
+
+    if (!call->running && !call->problem)
+        client->stats.waiting--;
+    detach(call);
+    client->stats.aborted++;
+    put_back(call);
+    start_waiting(client);
+    loop_busy(client->loop, -1);
+    return sent;
+}
+
+/* -- libcurl on the loop -------------------------------------------------------------- */
+static void take_finished(struct http_client *client)
+{
+    CURLMsg *message;
+    int left;
+
+    while ((message = curl_multi_info_read(client->multi, &left))) {
+        struct http_call *call;
+
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
+        finish(call, message->data.result); /* `message` is gone after this */
+    }
+}
+
+struct http_socket {
+    struct http_client *client;
+    struct loop_watch *watch;
+    curl_socket_t fd;
+};
+
+static void socket_ready(void *arg, int events)
+{
+    struct http_socket *sock = arg;
+    struct http_client *client = sock->client;
+    int running, ready = (events & LOOP_READABLE ? CURL_CSELECT_IN : 0) |
+                         (events & LOOP_WRITABLE ? CURL_CSELECT_OUT : 0);
+
+    curl_multi_socket_action(client->multi, sock->fd, ready, &running);
+    take_finished(client);
+}
+
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+{
+    struct http_client *client = arg;
+    struct http_socket *sock = known;
+    int events =
+        (what & CURL_POLL_IN ? LOOP_READABLE : 0) | (what & CURL_POLL_OUT ? LOOP_WRITABLE : 0);
+
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        if (sock) {
+            curl_multi_assign(client->multi, fd, NULL);
+            loop_watch_free(sock->watch);
+            free(sock);
+        }
+        return 0;
+    }
+    if (sock) {
+        loop_watch_events(sock->watch, events);
+        return 0;
+    }
+    sock = mem_new(sizeof(*sock));
+    *sock = (struct http_socket){.client = client, .fd = fd};
+    sock->watch = loop_fd_watch(client->loop, fd, events, socket_ready, sock);
+    assert(sock->watch); /* sockets can always be watched */
+    curl_multi_assign(client->multi, fd, sock);
+    return 0;
+}
+
+static void timer_fired(void *arg)
+{
+    struct http_client *client = arg;
+    int running;
+
+    curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    take_finished(client);
+}
+
+static int set_timer(CURLM *multi, long ms, void *arg)
+{
+    struct http_client *client = arg;
+
+    (void)multi;
+    if (ms < 0)
+        loop_timer_stop(client->timer);
+    else
+        loop_timer_in(client->timer, ms);
+    return 0;
+}
+
+/* -- the client ----------------------------------------------------------------------- */
+static void copy_options(struct http_options *ours, const struct http_options *options)
+{
+    static const struct http_options none;
+
+    *ours = options ? *options : none;
+    ours->ca_file = mem_str(ours->ca_file ? ours->ca_file : "/etc/ssl/certs/ca-certificates.crt");
+    ours->proxy = mem_str(ours->proxy);
+    ours->user_agent = mem_str(ours->user_agent ? ours->user_agent : "postrider");
+    ours->in_flight = ours->in_flight ? ours->in_flight : 500;
+    ours->connect_ms = ours->connect_ms ? ours->connect_ms : 10000;
+    ours->idle_ms = ours->idle_ms ? ours->idle_ms : 50000;
+}
+
+static void set_multi(struct http_client *client)
+{
+    const struct http_options *options = &client->options;
+
+    curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+    curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
+    curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+    curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
+    curl_multi_setopt(client->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+    curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)options->in_flight);
+    curl_multi_setopt(client->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+                      (long)options->connections_per_host);
+    curl_share_setopt(client->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+}
+
+static bool begin(struct http_client *client)
+{
+    static bool initialised;
+
+    if (!initialised && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return false;
+    initialised = true;
+    client->multi = curl_multi_init();
+    client->share = curl_share_init();
+    return client->multi && client->share;
+}
+
+struct http_client *http_client_new(struct loop *loop, const struct http_options *options,
+                                    struct buf *error)
+{
+    struct http_client *client = mem_new(sizeof(*client));
+
+    client->loop = loop;
+    copy_options(&client->options, options);
+    list_init(&client->running);
+    list_init(&client->waiting);
+    list_init(&client->refused);
+    list_init(&client->spare);
+    client->timer = loop_timer_new(loop, timer_fired, client);
+    if (access(client->options.ca_file, R_OK) < 0)
+        buf_printf(
+            error,
+            "the CA file %s can't be read: %s; install ca-certificates, or name another file",
+            client->options.ca_file, strerror(errno));
+    else if (!begin(client))
+        buf_add_str(error, "libcurl could not start; check this machine's memory and libcurl4");
+    else {
+        set_multi(client);
+        return client;
+    }
+    http_client_free(client);
+    return NULL;
+}
+
+static void drop_calls(struct list *calls)
+{
+    while (!list_empty(calls))
+        http_abort(LIST_ENTRY(calls->next, struct http_call, node));
+}
+
+void http_client_free(struct http_client *client)
+{
+    if (!client)
+        return;
+    client->options.in_flight = 0; /* nothing that waits is started now */
+    drop_calls(&client->waiting);
+    drop_calls(&client->running);
+    drop_calls(&client->refused);
+    LIST_EACH_SAFE(node, &client->spare)
+    {
+        call_free(LIST_ENTRY(node, struct http_call, node));
+    }
+    curl_multi_cleanup(client->multi); /* closes connections: our socket function is called */
+    curl_share_cleanup(client->share);
+    loop_timer_free(client->timer);
+    map_finish(&client->plain, NULL);
+    free((char *)client->options.ca_file);
+    free((char *)client->options.proxy);
+    free((char *)client->options.user_agent);
+    free(client);
+}
+
+int http_allow_plain(struct http_client *client, const char *origin)
+{
+    auto_free char *whole = http_origin(origin);
+    size_t scheme = strlen("http://");
+
+    if (!whole || strncmp(whole, "http://", scheme) != 0 || !http_origin_is_loopback(whole))
+        return -EINVAL;
+    if (strcspn(origin + scheme, "/?#") + 1 < strlen(origin + scheme))
+        return -EINVAL; /* a path, where an origin was meant */
+    map_put_str(&client->plain, whole, client);
+    return 0;
+}
+
+void http_get_stats(const struct http_client *client, struct http_stats *stats_r)
+{
+    *stats_r = client->stats;
+}

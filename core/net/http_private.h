@@ -1,0 +1,55 @@
+/* net/http_private.h: what the http files share. */
+#ifndef NET_HTTP_PRIVATE_H
+#define NET_HTTP_PRIVATE_H
+#include "base/list.h"
+#include "base/map.h"
+#include "net/http.h"
+
+#include <curl/curl.h>
+
+#define HTTP_HEADER_LIMIT (64 * 1024)
+#define HTTP_BODY_LIMIT (4 * 1024 * 1024)
+#define HTTP_KEEP_ROOM (64 * 1024) /* buffers that grew beyond are not kept for the next */
+
+struct http_client {
+    struct loop *loop;
+    struct http_options options; /* its strings are ours */
+    CURLM *multi;
+    CURLSH *share;
+    struct loop_timer *timer; /* libcurl's */
+    struct map plain;         /* origins; the value says nothing */
+    struct list running;      /* given to libcurl                */
+    struct list waiting;      /* for a place among in_flight     */
+    struct list refused;      /* to be told so in the next turn  */
+    struct list spare;        /* finished calls, their easy handles ready for the next */
+    struct http_stats stats;
+};
+
+struct http_call {
+    struct list node;
+    struct http_client *client;
+    CURL *easy;
+    struct curl_slist *lines; /* request headers, wiped when freed */
+    struct loop_timer *deadline;
+    void (*done)(void *arg, const struct http_response *response);
+    void *arg;
+    char *method, *url;
+    struct buf request_body, headers, body;
+    size_t body_limit;
+    uint32_t timeout_ms;
+    unsigned tries; /* times libcurl was about to write the request */
+    bool running, replayable, secret_body, second_try;
+    char *problem; /* why we ended it ourselves, or NULL */
+    char why[CURL_ERROR_SIZE];
+};
+
+/* http_easy.c */
+CURL *http_easy_new(struct http_call *call);
+/* NULL, or why this request can't be made (allocated). */
+char *http_easy_prepare(struct http_call *call, const struct http_request *request);
+void http_easy_release(struct http_call *call); /* wipes what the request left behind */
+
+/* http_text.c */
+/* One allocated sentence: what was asked, why it failed, what to do. */
+char *http_explain(const struct http_call *call, CURLcode code);
+#endif

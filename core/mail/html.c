@@ -230,9 +230,10 @@ static void read_text(struct page *page)
     if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
         if (page->verbatim && c == '\n')
             want_lines(page, page->lines + 1);
-        else if (page->verbatim && c != '\r')
+        else if (page->verbatim && c != '\r') {
+            settle(page);
             buf_add_char(page->out, ' ');
-        else if (!page->lines)
+        } else if (!page->lines)
             page->blank = true;
         page->at++;
         return;

@@ -10,7 +10,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum conn_end { CONN_OPEN, CONN_CLOSE, CONN_RESET };
+/* CUT closes without TLS's close_notify, as a broken line would. */
+enum conn_end { CONN_OPEN, CONN_CLOSE, CONN_CUT, CONN_RESET };
+
+enum http1_at { HTTP1_HEAD, HTTP1_LENGTH, HTTP1_SIZE, HTTP1_CHUNK, HTTP1_CHUNK_END, HTTP1_TRAILER };
+
+struct http1 {                /* what is being read, of HTTP/1.1 */
+    struct exchange *reading; /* NULL: no head yet */
+    enum http1_at at;
+    uint64_t left; /* of the body, or of the chunk */
+    bool keep;     /* the connection, after this answer */
+    bool inside;   /* within http1_input: don't come in again */
+};
 
 struct http2;
 struct conn {
@@ -20,10 +31,10 @@ struct conn {
     uint64_t requests; /* begun on it */
     SSL *ssl;          /* NULL: plain */
     bool ready;        /* TLS is done */
-    bool ended;        /* the peer sends no more */
-    bool answering;    /* within http*_input: don't come in again */
     enum conn_end end; /* when what is in `out` is written; a reset at once */
     struct buf in, out;
+    size_t written; /* of out */
+    struct http1 http1;
     struct http2 *http2;   /* NULL: HTTP/1.1 */
     struct list exchanges; /* under way */
 };

@@ -33,16 +33,17 @@ struct exchange {
     int32_t stream;                 /* the HTTP side's */
     struct sbx_request request;
     struct sbx_response response;
-    struct buf text;    /* method, host, target, headers, each with its NUL */
-    size_t offsets[5];  /* of method, host, path, query in text, 1 more; 0: none */
-    size_t *fields;     /* offsets of name, value, name, value... */
-    size_t field_count; /* names + values */
+    struct buf text;                  /* method, host, target, headers, each with its NUL */
+    size_t method, host, path, query; /* where in text; 0: "" */
+    size_t *fields;                   /* offsets of name, value, name, value... */
+    size_t field_count;               /* names + values */
     struct sbx_header *headers;
     struct buf body;       /* of the request */
     size_t released, sent; /* of the response's body */
     bool cut;              /* the connection (or stream) ends after `released` */
     bool ran;              /* exchange_run was called */
     bool answered;
+    bool noted; /* in requests.log */
     struct fault fault;
     struct loop_timer timer;
 };

@@ -1,0 +1,235 @@
+/* sandbox/post.c: a person's POST to the daemon: one connection, one request, and its status. */
+#include "sandbox/post.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "sandbox/control.h"
+#include "sandbox/journal.h"
+#include "sandbox/loop.h"
+#include "sandbox/world.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 30000
+#define ANSWER_MAX 65536
+
+struct post {
+    struct loop_fd watch;
+    struct loop_timer timer;
+    struct list node;
+    char *url;
+    struct buf out, in;
+};
+
+struct route {
+    struct list node;
+    char *from, *to;
+};
+
+static struct list posts = {&posts, &posts}, routes = {&routes, &routes};
+static size_t count;
+
+size_t post_count(void)
+{
+    return count;
+}
+
+/* The query is left out: it may hold what only the recipient should know. */
+static void note(const char *url, int status, const char *error)
+{
+    struct json_object *line = json_object_new_object();
+
+    json_object_object_add(line, "post", json_object_new_string_len(url, (int)strcspn(url, "?")));
+    json_object_object_add(line, "status", json_object_new_int(status));
+    if (error != NULL)
+        json_object_object_add(line, "error", json_object_new_string(error));
+    journal_line(line);
+}
+
+static void post_closed(struct loop_fd *watch)
+{
+    struct post *post = LIST_ENTRY(watch, struct post, watch);
+
+    free(post->url);
+    buf_finish(&post->out);
+    buf_finish(&post->in);
+    free(post);
+}
+
+static void post_end(struct post *post, const char *error)
+{
+    int status = 0;
+
+    if (post->watch.closing)
+        return;
+    if (sscanf(buf_text(&post->in), "HTTP/1.%*1d %3d", &status) == 1)
+        error = NULL;
+    else if (error == NULL)
+        error = "it closed the connection without an answer";
+    note(post->url, status, error);
+    loop_timer_stop(&post->timer);
+    list_remove(&post->node);
+    count--;
+    loop_close(&post->watch);
+}
+
+static void too_late(struct loop_timer *timer)
+{
+    post_end(LIST_ENTRY(timer, struct post, timer), "no answer within 30 s");
+}
+
+static void post_ready(struct loop_fd *watch, uint32_t events)
+{
+    struct post *post = LIST_ENTRY(watch, struct post, watch);
+    ssize_t len;
+
+    while ((events & EPOLLOUT) != 0 && post->out.len > 0) {
+        len = send(watch->fd, post->out.data, post->out.len, MSG_NOSIGNAL);
+        if (len < 0 && errno != EAGAIN) {
+            post_end(post, strerror(errno));
+            return;
+        }
+        if (len < 0)
+            break;
+        buf_consume(&post->out, (size_t)len);
+    }
+    if (post->out.len == 0)
+        loop_want(watch, EPOLLIN);
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0)
+        return;
+    do {
+        len = recv(watch->fd, buf_reserve(&post->in, 4096), 4096, 0);
+        if (len > 0)
+            buf_advance(&post->in, (size_t)len);
+    } while (len > 0 && post->in.len < ANSWER_MAX);
+    if (len == 0 || (len < 0 && errno != EAGAIN) || post->in.len >= ANSWER_MAX)
+        post_end(post, len < 0 ? strerror(errno) : NULL);
+}
+
+/* "http://127.0.0.1:8080/u/x?y": host is to be loopback. */
+static const char *read_url(const char *url, struct sockaddr_in *address_r, const char **path_r)
+{
+    const char *host = url + 7, *path;
+    char authority[64], *colon;
+    uint64_t port = 80;
+    size_t len;
+
+    if (!text_starts(url, "http://"))
+        return "only http:// is posted to; lead it there with post.route";
+    path = host + strcspn(host, "/?");
+    len = (size_t)(path - host);
+    if (len >= sizeof authority)
+        return "the host is not on loopback";
+    memcpy(authority, host, len);
+    authority[len] = '\0';
+    colon = strrchr(authority, ':');
+    if (colon != NULL) {
+        *colon = '\0';
+        if (!text_u64(colon + 1, &port) || port == 0 || port > 65535)
+            return "the port is not a number from 1 to 65535";
+    }
+    *address_r = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    if (strcmp(authority, "localhost") == 0)
+        address_r->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    else if (inet_pton(AF_INET, authority, &address_r->sin_addr) != 1 ||
+             ntohl(address_r->sin_addr.s_addr) >> 24 != 127)
+        return "the host is not on loopback; lead it there with post.route";
+    *path_r = path;
+    return NULL;
+}
+
+static char *routed(const char *url)
+{
+    LIST_EACH(node, &routes)
+    {
+        const struct route *route = LIST_ENTRY(node, struct route, node);
+
+        if (text_starts(url, route->from))
+            return mem_printf("%s%s", route->to, url + strlen(route->from));
+    }
+    return mem_str(url);
+}
+
+static int post_connect(struct post *post, const struct sockaddr_in *address)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), r;
+
+    if (fd < 0)
+        return -errno;
+    post->watch = (struct loop_fd){.fd = fd, .ready = post_ready, .closed = post_closed};
+    r = connect(fd, (const struct sockaddr *)address, sizeof *address) < 0 && errno != EINPROGRESS
+            ? -errno
+            : loop_add(&post->watch, EPOLLIN | EPOLLOUT);
+    if (r < 0)
+        close(fd);
+    return r;
+}
+
+void world_post(const char *url, const char *form)
+{
+    auto_free char *real_url = routed(url);
+    struct sockaddr_in address;
+    const char *path, *why = read_url(real_url, &address, &path);
+    struct post *post;
+    int r;
+
+    if (why != NULL) {
+        note(real_url, 0, why);
+        return;
+    }
+    post = mem_new(sizeof *post);
+    r = post_connect(post, &address);
+    if (r < 0) {
+        note(real_url, 0, strerror(-r));
+        free(post);
+        return;
+    }
+    post->url = mem_str(real_url);
+    buf_printf(&post->out,
+               "POST %s%s HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\n"
+               "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n\r\n%s",
+               *path == '/' ? "" : "/", path, (int)(path - real_url - 7), real_url + 7,
+               strlen(form), form);
+    post->timer.fire = too_late;
+    loop_timer_set(&post->timer, PATIENCE_MS);
+    list_add(&posts, &post->node);
+    count++;
+}
+
+void post_finish(void)
+{
+    while (!list_empty(&posts))
+        post_end(LIST_ENTRY(posts.next, struct post, node), "the sandbox ended");
+    while (!list_empty(&routes)) {
+        struct route *route = LIST_ENTRY(routes.next, struct route, node);
+
+        list_remove(&route->node);
+        free(route->from);
+        free(route->to);
+        free(route);
+    }
+}
+
+struct json_object *post_command(const char *verb, struct json_object *asked)
+{
+    struct json_object *from, *to;
+    struct route *route;
+
+    if (strcmp(verb, "post.route") != 0)
+        return NULL;
+    if (!json_object_object_get_ex(asked, "from", &from) ||
+        !json_object_object_get_ex(asked, "to", &to))
+        return control_error("post.route: \"from\" and \"to\" are the beginnings of URLs");
+    route = mem_new(sizeof *route);
+    route->from = mem_str(json_object_get_string(from));
+    route->to = mem_str(json_object_get_string(to));
+    list_add(&routes, &route->node);
+    return control_ok();
+}

@@ -2,7 +2,7 @@
  */
 #ifndef SANDBOX_GOOGLE_H
 #define SANDBOX_GOOGLE_H
-#include "http.h"
+#include "sandbox/http.h"
 
 /* Makes the control commands "google.*" known (README.md, "The Google side"). Once, before the
  * first request. All state is in memory and lives until the program ends. */

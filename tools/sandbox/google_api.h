@@ -1,10 +1,10 @@
 /* sandbox/google_api.h: one call of the Gmail API: who asks, with which scopes, and the answer. */
 #ifndef SANDBOX_GOOGLE_API_H
 #define SANDBOX_GOOGLE_API_H
-#include "google_mailbox.h"
-#include "google_scopes.h"
-#include "google_state.h"
-#include "http.h"
+#include "sandbox/google_mailbox.h"
+#include "sandbox/google_scopes.h"
+#include "sandbox/google_state.h"
+#include "sandbox/http.h"
 
 struct google_call;
 
@@ -64,12 +64,16 @@ char *google_format(struct google_call *call);
 /* Mail as the client gave it: of `raw` in the JSON (message NULL: none) or of the upload. False
  * when it is missing or too large: answered. */
 bool google_mail_take(struct google_call *call, struct json_object *message, struct buf *mail_r);
-/* Sends what was given or drafted; answers. */
+/* Sends what was given, into the thread of that id; or what is drafted, where it is. Answers. */
 void google_send(struct google_call *call, struct bytes mail, const char *thread_id,
                  struct google_draft *draft);
-/* Puts a header Message-ID of ours in place of theirs; gives theirs (allocated, or NULL). */
-char *google_mail_identify(struct buf *out, struct bytes mail);
-/* The thread for a mail with this threadId; false when there is no such thread: answered. */
+/* What Gmail makes of mail it was given: its own Message-ID in place of theirs and, when it goes
+ * out, no Bcc, and a From that the account may use. `ours_r` gets the Message-ID it came with
+ * (allocated, or NULL). */
+void google_mail_rewrite(struct buf *out, const struct google_account *account, struct bytes mail,
+                         bool sending, char **ours_r);
+/* The thread for a mail with this threadId, NULL: a new one. False when the mailbox has no such
+ * thread: answered. */
 bool google_thread_choose(struct google_call *call, const char *thread_id, struct bytes mail,
                           struct google_thread **thread_r);
 

@@ -1,7 +1,7 @@
 /* sandbox/google_mailbox.c: one account's mailbox: messages, threads, labels, drafts, history. */
-#include "google_mailbox.h"
+#include "sandbox/google_mailbox.h"
 
-#include "world.h"
+#include "sandbox/world.h"
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -305,6 +305,22 @@ struct google_message *google_message_new(struct google_account *account, struct
         label_attach(message, google_label_get(account, *labels));
     message->history = change_add(account, GOOGLE_ADDED, message, NULL);
     return message;
+}
+
+struct google_message *google_deliver(struct google_account *account, struct buf *raw,
+                                      struct google_thread *thread, bool spam)
+{
+    static const char *const inbox[] = {"INBOX", "UNREAD", NULL}, *const junk[] = {"SPAM", "UNREAD",
+                                                                                   NULL};
+
+    if (!thread) {
+        struct google_headers headers;
+
+        google_headers_init(&headers, buf_text(raw), raw->len);
+        thread = google_thread_find(account, &headers);
+        google_headers_finish(&headers);
+    }
+    return google_message_new(account, raw, thread, spam ? junk : inbox);
 }
 
 struct google_message *google_message_get(const struct google_account *account, const char *id)

@@ -3,8 +3,8 @@
  * Nothing is ever freed: a deleted message stays as `gone`, so that history may still name it. */
 #ifndef SANDBOX_GOOGLE_MAILBOX_H
 #define SANDBOX_GOOGLE_MAILBOX_H
-#include "google_mime.h"
-#include "google_state.h"
+#include "sandbox/google_mime.h"
+#include "sandbox/google_state.h"
 
 struct google_label {
     char *id, *name;
@@ -51,6 +51,9 @@ void google_mailbox_init(struct google_account *account);
  * NULL, that must be there. */
 struct google_message *google_message_new(struct google_account *account, struct buf *raw,
                                           struct google_thread *thread, const char *const *labels);
+/* Mail that comes in: into the inbox, unread (or into spam). thread NULL: where Gmail puts it. */
+struct google_message *google_deliver(struct google_account *account, struct buf *raw,
+                                      struct google_thread *thread, bool spam);
 struct google_message *google_message_get(const struct google_account *account, const char *id);
 bool google_message_has(const struct google_message *message, const char *label);
 /* Adds or removes a label; one that is there (or is not) already changes nothing. */

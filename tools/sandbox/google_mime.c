@@ -1,7 +1,7 @@
 /* sandbox/google_mime.c: as much of RFC 5322 and MIME as the stand-in needs, and no more. */
-#include "google_mime.h"
+#include "sandbox/google_mime.h"
 
-#include "google_state.h"
+#include "sandbox/google_state.h"
 
 #include "base/mem.h"
 #include "base/text.h"

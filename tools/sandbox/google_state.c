@@ -1,8 +1,8 @@
 /* sandbox/google_state.c: what the Google side knows: settings, accounts, and small helpers. */
-#include "google_state.h"
+#include "sandbox/google_state.h"
 
-#include "google_mailbox.h"
-#include "world.h"
+#include "sandbox/google_mailbox.h"
+#include "sandbox/world.h"
 
 #include "base/mem.h"
 #include "base/text.h"

@@ -32,6 +32,8 @@ void mistakes_add(struct mistakes *mistakes, const char *file, int line, const c
 void mistakes_text(const struct mistakes *mistakes, struct buf *out);
 /* [{"file", "line", "path", "wrong", "right"}]; the caller puts it. */
 struct json_object *mistakes_json(const struct mistakes *mistakes);
+/* Moves all of `from` behind what is there; `from` is empty then. */
+void mistakes_take(struct mistakes *mistakes, struct mistakes *from);
 void mistakes_finish(struct mistakes *mistakes);
 #define auto_mistakes __attribute__((cleanup(mistakes_finish)))
 

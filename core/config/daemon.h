@@ -29,7 +29,7 @@ struct config_provider {
     int64_t settle;                  /* ms; -1: as the plugin says                   */
     struct config_setting *settings; /* all the other keys, for the plugin           */
     size_t setting_count;
-    struct json_object *tree; /* the provider's whole subtree, lent by config_daemon.tree */
+    struct json_object *tree; /* the provider's whole subtree */
 };
 struct config_holidays {
     char *name, *file; /* "de", "/etc/postrider/de.ics"                        */

@@ -349,10 +349,22 @@ static bool is_unsubscribe(const struct facts *facts, struct mail_verdict *verdi
     return false;
 }
 
-/* Lists and bulk that answer nothing. */
+static bool has_reply_prefix(const struct facts *facts)
+{
+    struct mail_subject subject;
+    bool reply;
+
+    mail_subject_parse(&subject, facts->subject);
+    reply = subject.reply;
+    mail_subject_finish(&subject);
+    return reply;
+}
+
+/* Lists and bulk that answer nothing. Some programs lose the ids of what they answer, so "Re:"
+ * counts as well. */
 static bool is_bulk(const struct facts *facts, struct mail_verdict *verdict)
 {
-    if (facts->answers)
+    if (facts->answers || has_reply_prefix(facts))
         return false;
     if (mail_header_has(facts->headers, "List-Id"))
         return say(verdict, MAIL_OTHER, "It came over a list and answers nothing.");

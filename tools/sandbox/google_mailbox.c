@@ -79,6 +79,14 @@ uint64_t google_history_now(struct google_account *account)
     return account->history_id;
 }
 
+void google_history_jump(struct google_account *account, uint64_t id)
+{
+    if (id <= account->history_id)
+        return;
+    account->history_id = id;
+    change_add(account, GOOGLE_MARK, NULL, NULL);
+}
+
 bool google_history_after(const struct google_account *account, uint64_t id, size_t *first_r)
 {
     size_t low = 0, high = account->change_count;

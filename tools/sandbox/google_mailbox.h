@@ -83,6 +83,8 @@ size_t google_index_below(const struct google_index *index, uint64_t number);
 
 /* The current id. Moves on by itself in an idle mailbox, so that it is always a good cursor. */
 uint64_t google_history_now(struct google_account *account);
+/* The mailbox's ids go on from `id`, if that is ahead. */
+void google_history_jump(struct google_account *account, uint64_t id);
 /* The first change after `id`, as an index into account->changes; false: that id is too old,
  * or was never given. */
 bool google_history_after(const struct google_account *account, uint64_t id, size_t *first_r);

@@ -1,0 +1,460 @@
+/* sandbox/google_control.c: what tests and the sandbox's user may ask of the Google side. */
+#include "sandbox/google.h"
+#include "sandbox/google_api.h"
+#include "sandbox/google_people.h"
+#include "sandbox/google_tokens.h"
+#include "sandbox/world.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <string.h>
+
+static struct json_object *ok(void)
+{
+    struct json_object *answer = json_object_new_object();
+
+    json_object_object_add(answer, "ok", json_object_new_boolean(true));
+    return answer;
+}
+
+static struct json_object *failed(const char *error)
+{
+    struct json_object *answer = json_object_new_object();
+
+    json_object_object_add(answer, "ok", json_object_new_boolean(false));
+    google_json_put(answer, "error", error);
+    return answer;
+}
+
+static struct json_object *counted(const char *key, size_t count)
+{
+    struct json_object *answer = ok();
+
+    json_object_object_add(answer, key, json_object_new_int64((int64_t)count));
+    return answer;
+}
+
+/* The account that "account" or "address" names. */
+static struct google_account *account_of(struct json_object *asked)
+{
+    const char *address = google_json_text(asked, "account");
+
+    return google_account_get(address ? address : google_json_text(asked, "address"));
+}
+
+static struct json_object *no_account(void)
+{
+    return failed("no such account: name one with \"account\" that google.account.add made");
+}
+
+/* -- accounts and clients --------------------------------------------------------------------- */
+
+static void aliases_set(struct google_account *account, struct json_object *list)
+{
+    size_t count = json_object_array_length(list);
+
+    account->aliases = mem_array(count, sizeof(*account->aliases));
+    account->alias_count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *one = json_object_array_get_idx(list, i);
+        const char *verification = google_json_text(one, "verification");
+        const char *address = google_json_text(one, "address");
+
+        account->aliases[i].address = google_lower(address ? address : "");
+        account->aliases[i].name = mem_str(google_json_text(one, "name"));
+        account->aliases[i].accepted = !verification || strcmp(verification, "accepted") == 0;
+    }
+}
+
+static struct json_object *account_show(struct json_object *asked)
+{
+    struct google_account *account = account_of(asked);
+    struct json_object *answer;
+
+    if (!account)
+        return no_account();
+    answer = ok();
+    google_json_put(answer, "address", account->address);
+    google_json_put(answer, "name", account->name);
+    google_json_put(answer, "sub", account->sub);
+    google_json_put(answer, "suspended", account->suspended);
+    json_object_object_add(answer, "messages", json_object_new_int64((int64_t)account->all.count));
+    json_object_object_add(
+        answer, "sent",
+        json_object_new_int64((int64_t)google_label_get(account, "SENT")->messages.count));
+    json_object_object_add(
+        answer, "inbox",
+        json_object_new_int64((int64_t)google_label_get(account, "INBOX")->messages.count));
+    auto_free char *history = mem_printf("%llu", (unsigned long long)account->history_id);
+    google_json_put(answer, "history_id", history);
+    return answer;
+}
+
+static struct json_object *account_add(struct json_object *asked)
+{
+    const char *address = google_json_text(asked, "address");
+    struct json_object *aliases = google_json_get(asked, "aliases");
+    struct google_account *account = google_account_get(address);
+
+    if (!address || !strchr(address, '@'))
+        return failed("google.account.add needs \"address\"");
+    if (!account)
+        account = google_account_new(address, google_json_text(asked, "name"));
+    if (json_object_is_type(aliases, json_type_array))
+        aliases_set(account, aliases);
+    account->send_limit =
+        (uint64_t)google_json_int(asked, "send_limit", (int64_t)account->send_limit);
+    return account_show(asked);
+}
+
+static struct json_object *account_suspend(struct json_object *asked)
+{
+    struct google_account *account = account_of(asked);
+    const char *mode = google_json_text(asked, "mode");
+
+    if (!account)
+        return no_account();
+    mode = mode ? mode : "mail_service";
+    mem_str_set(&account->suspended, strcmp(mode, "none") == 0 ? NULL : mode);
+    return ok();
+}
+
+static struct json_object *password_changed(struct json_object *asked)
+{
+    struct google_account *account = account_of(asked);
+
+    return account ? counted("ended", google_grants_end(account, true)) : no_account();
+}
+
+static struct json_object *grant_revoke(struct json_object *asked)
+{
+    struct google_account *account = account_of(asked);
+
+    return account ? counted("ended", google_grants_end(account, false)) : no_account();
+}
+
+static struct json_object *token_expire(struct json_object *asked)
+{
+    struct google_account *account = account_of(asked);
+
+    return account ? counted("expired", google_tokens_expire(account)) : no_account();
+}
+
+static struct json_object *client_add(struct json_object *asked)
+{
+    const char *id = google_json_text(asked, "client_id");
+    char **redirects = google_json_strings(google_json_get(asked, "redirect_uris"));
+
+    if (!id || !redirects) {
+        mem_strv_free(redirects);
+        return failed("google.client.add needs \"client_id\" and a list \"redirect_uris\"");
+    }
+    google_client_new(id, google_json_text(asked, "client_secret"), redirects);
+    return ok();
+}
+
+static struct json_object *consent(struct json_object *asked)
+{
+    struct google_consent *now = &google_state()->consent;
+    const char *mode = google_json_text(asked, "mode");
+
+    free(now->account);
+    mem_strv_free(now->scopes);
+    now->automatic = !mode || strcmp(mode, "page") != 0;
+    now->deny = google_json_bool(asked, "deny", false);
+    now->account = mem_str(google_json_text(asked, "account"));
+    now->scopes = google_json_strings(google_json_get(asked, "scopes"));
+    return ok();
+}
+
+/* -- settings --------------------------------------------------------------------------------- */
+
+static struct json_object *token_settings(struct json_object *asked)
+{
+    struct google_settings *settings = &google_state()->settings;
+
+    settings->token_lifetime =
+        google_json_int(asked, "seconds", settings->token_lifetime / 1000) * 1000;
+    settings->rotate = google_json_bool(asked, "rotate", settings->rotate);
+    settings->token_unavailable =
+        google_json_int(asked, "unavailable", settings->token_unavailable);
+    settings->metadata_strict =
+        google_json_bool(asked, "metadata_strict", settings->metadata_strict);
+    settings->expires_in_set = google_json_get(asked, "expires_in") != NULL;
+    settings->expires_in = google_json_int(asked, "expires_in", 0);
+    return ok();
+}
+
+static struct json_object *history_horizon(struct json_object *asked)
+{
+    struct google_settings *settings = &google_state()->settings;
+
+    settings->history_horizon = google_json_int(asked, "ms", settings->history_horizon);
+    return ok();
+}
+
+static struct json_object *history_traps(struct json_object *asked)
+{
+    struct google_settings *settings = &google_state()->settings;
+
+    settings->history_empty_pages =
+        google_json_bool(asked, "empty_pages", settings->history_empty_pages);
+    settings->history_duplicates =
+        google_json_bool(asked, "duplicates", settings->history_duplicates);
+    settings->history_vanished = google_json_bool(asked, "vanished", settings->history_vanished);
+    return ok();
+}
+
+/* Ids only grow: a mailbox that is beyond it already stays where it is. */
+static struct json_object *history_start(struct json_object *asked)
+{
+    const char *text = google_json_text(asked, "id");
+    struct google_account *account;
+    uint64_t id = (uint64_t)google_json_int(asked, "id", 1000);
+    size_t at = 0;
+
+    if (text && !text_u64(text, &id))
+        return failed("google.history.start needs \"id\", a number or a decimal string");
+    google_state()->settings.history_start = id;
+    while ((account = map_next(&google_state()->accounts, &at, NULL, NULL)))
+        google_history_jump(account, id);
+    return ok();
+}
+
+static struct json_object *index_lag(struct json_object *asked)
+{
+    struct google_settings *settings = &google_state()->settings;
+
+    settings->find_lag = google_json_int(asked, "find_ms", settings->find_lag);
+    settings->listing_lag = google_json_int(asked, "list_ms", settings->listing_lag);
+    return ok();
+}
+
+/* -- mail ------------------------------------------------------------------------------------- */
+
+static struct json_object *message_answer(const struct google_message *message)
+{
+    struct json_object *answer = ok();
+
+    google_json_put(answer, "id", message->id);
+    google_json_put(answer, "thread_id", message->thread->id);
+    google_json_put(answer, "message_id", message->message_id);
+    return answer;
+}
+
+static struct json_object *deliver(struct json_object *asked)
+{
+    struct google_account *account = account_of(asked);
+    const char *raw = google_json_text(asked, "raw"), *from = google_json_text(asked, "from");
+    const char *subject = google_json_text(asked, "subject"),
+               *text = google_json_text(asked, "text");
+    struct json_object *headers = google_json_get(asked, "headers");
+    struct buf mail = {0};
+    char when[48];
+
+    if (!account)
+        return no_account();
+    if (raw) {
+        buf_add_str(&mail, raw);
+    } else {
+        buf_printf(&mail, "From: %s\r\nTo: %s\r\nSubject: %s\r\nDate: %s\r\n",
+                   from ? from : "somebody@stranger.example", account->address,
+                   subject ? subject : "", google_date(world_now(), when));
+        if (json_object_is_type(headers, json_type_object)) {
+            json_object_object_foreach(headers, name, value)
+            {
+                buf_printf(&mail, "%s: %s\r\n", name, json_object_get_string(value));
+            }
+        }
+        if (!google_json_get(headers, "Message-ID"))
+            buf_printf(&mail, "Message-ID: <%016llx@stranger.example>\r\n",
+                       (unsigned long long)google_mix(++google_state()->next_id));
+        buf_printf(&mail, "\r\n%s\r\n", text ? text : "");
+    }
+    return message_answer(google_deliver(
+        account, &mail, google_thread_get(account, google_json_text(asked, "thread")),
+        google_json_bool(asked, "spam", false)));
+}
+
+static struct json_object *fill(struct json_object *asked)
+{
+    struct google_account *account = account_of(asked);
+    int64_t count = google_json_int(asked, "count", 0);
+
+    if (!account)
+        return no_account();
+    for (int64_t i = 0; i < count; i++) {
+        auto_free char *from = NULL;
+        struct buf mail = {0};
+
+        google_compose_unrelated(&mail, account, google_hash(5, account->address, (uint64_t)i),
+                                 &from);
+        google_deliver(account, &mail, NULL, false);
+    }
+    return counted("messages", account->all.count);
+}
+
+static struct json_object *message_dump(const struct google_message *message)
+{
+    struct json_object *object = google_message_brief(message, true);
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < message->headers.count; i++) {
+        struct json_object *header = json_object_new_array();
+
+        json_object_array_add(header, json_object_new_string(message->headers.list[i].name));
+        json_object_array_add(header, google_json_safe(message->headers.list[i].value,
+                                                       strlen(message->headers.list[i].value)));
+        json_object_array_add(list, header);
+    }
+    json_object_object_add(object, "headers", list);
+    return object;
+}
+
+static struct json_object *mailbox_dump(struct json_object *asked)
+{
+    struct google_account *account = account_of(asked);
+    struct json_object *answer, *list;
+
+    if (!account)
+        return no_account();
+    answer = ok();
+    list = json_object_new_array();
+    for (size_t i = 0; i < account->all.count; i++)
+        json_object_array_add(list, message_dump(account->all.list[i]));
+    json_object_object_add(answer, "messages", list);
+    return answer;
+}
+
+/* By X-Postrider-Id. */
+static struct json_object *find(struct json_object *asked)
+{
+    struct google_account *account = account_of(asked);
+    const char *marker = google_json_text(asked, "marker");
+    struct google_message *message = NULL;
+
+    if (account && marker)
+        message = map_get_str(&account->markers, marker);
+    return message ? message_answer(message) : failed("no message with that marker");
+}
+
+static struct json_object *drafts_count(struct json_object *asked)
+{
+    struct google_account *account = account_of(asked);
+
+    if (!account)
+        return no_account();
+    return counted("drafts", google_label_get(account, "DRAFT")->messages.count);
+}
+
+static struct json_object *labels_dump(struct json_object *asked)
+{
+    struct google_account *account = account_of(asked);
+    struct json_object *answer, *list;
+
+    if (!account)
+        return no_account();
+    answer = ok();
+    list = json_object_new_array();
+    for (size_t i = 0; i < account->label_count; i++) {
+        const struct google_label *label = account->label_list[i];
+        struct json_object *one = json_object_new_object(), *ids = json_object_new_array();
+
+        google_json_put(one, "id", label->id);
+        google_json_put(one, "name", label->name);
+        for (size_t j = 0; j < label->messages.count; j++)
+            json_object_array_add(ids, json_object_new_string(label->messages.list[j]->id));
+        json_object_object_add(one, "messages", ids);
+        json_object_array_add(list, one);
+    }
+    json_object_object_add(answer, "labels", list);
+    return answer;
+}
+
+/* -- the owner's own hand --------------------------------------------------------------------- */
+
+static struct json_object *owner_label(struct json_object *asked)
+{
+    struct google_account *account = account_of(asked);
+    struct google_message *message;
+    const char *name = google_json_text(asked, "label");
+    struct google_label *label;
+
+    if (!account)
+        return no_account();
+    message = google_message_get(account, google_json_text(asked, "id"));
+    if (!message || !name)
+        return failed("google.owner.label needs \"id\" of a message, and \"label\", a name");
+    label = google_label_named(account, name);
+    if (!label)
+        label = google_label_new(account, name);
+    google_message_label(message, label, !google_json_bool(asked, "remove", false));
+    return ok();
+}
+
+static struct json_object *owner_trash(struct json_object *asked)
+{
+    struct google_account *account = account_of(asked);
+    struct google_message *message;
+
+    if (!account)
+        return no_account();
+    message = google_message_get(account, google_json_text(asked, "id"));
+    if (!message)
+        return failed("google.owner.trash needs \"id\" of a message that is there");
+    if (google_json_bool(asked, "forever", false)) {
+        google_message_delete(message);
+        return ok();
+    }
+    google_message_label(message, google_label_get(account, "TRASH"), true);
+    google_message_label(message, google_label_get(account, "INBOX"), false);
+    return ok();
+}
+
+static const struct {
+    const char *name;
+    struct json_object *(*run)(struct json_object *asked);
+} commands[] = {
+    {"google.account.add", account_add},
+    {"google.account.show", account_show},
+    {"google.account.password_changed", password_changed},
+    {"google.account.suspend", account_suspend},
+    {"google.client.add", client_add},
+    {"google.consent", consent},
+    {"google.grant.revoke", grant_revoke},
+    {"google.token.expire", token_expire},
+    {"google.token.lifetime", token_settings},
+    {"google.token", token_settings},
+    {"google.quota", google_quota_set},
+    {"google.history.horizon", history_horizon},
+    {"google.history.traps", history_traps},
+    {"google.history.start", history_start},
+    {"google.index", index_lag},
+    {"google.people", google_people_set},
+    {"google.script", google_people_script},
+    {"google.deliver", deliver},
+    {"google.fill", fill},
+    {"google.mailbox.dump", mailbox_dump},
+    {"google.find", find},
+    {"google.drafts.count", drafts_count},
+    {"google.labels.dump", labels_dump},
+    {"google.owner.label", owner_label},
+    {"google.owner.trash", owner_trash},
+};
+
+static struct json_object *command(void *arg, struct json_object *asked)
+{
+    const char *name = google_json_text(asked, "do");
+
+    (void)arg;
+    for (size_t i = 0; name && i < ARRAY_LEN(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return commands[i].run(asked);
+    return failed("no such command: see \"The Google side\" in tools/sandbox/README.md");
+}
+
+void google_register(void)
+{
+    world_register("google.", command, NULL);
+}

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define READ_CHUNK 32768
+#define PARTING_MS 1000
 #define IN_MAX (EXCHANGE_BODY_MAX + EXCHANGE_HEAD_MAX)
 
 struct listener {
@@ -46,6 +47,7 @@ static void conn_close(struct conn *conn)
         return;
     if (conn->end == CONN_RESET)
         setsockopt(conn->watch.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    loop_timer_stop(&conn->parting_timer);
     list_remove(&conn->node);
     while (!list_empty(&conn->exchanges))
         exchange_free(LIST_ENTRY(conn->exchanges.next, struct exchange, node));
@@ -115,12 +117,47 @@ static bool handshake(struct conn *conn)
     return true;
 }
 
+static void part_late(struct loop_timer *timer)
+{
+    conn_close(LIST_ENTRY(timer, struct conn, parting_timer));
+}
+
+/* Closing while the peer still sends would reset the connection, and it might never read what we
+ * said last (RFC 9112 9.6). */
+static void part(struct conn *conn)
+{
+    if (conn->ssl != NULL && conn->end == CONN_CLOSE)
+        SSL_shutdown(conn->ssl);
+    ERR_clear_error();
+    shutdown(conn->watch.fd, SHUT_WR);
+    conn->parting = true;
+    conn->parting_timer.fire = part_late;
+    loop_timer_set(&conn->parting_timer, PARTING_MS);
+    loop_want(&conn->watch, EPOLLIN);
+}
+
+static void throw_away(struct conn *conn)
+{
+    char data[READ_CHUNK];
+    ssize_t count;
+
+    do
+        count = recv(conn->watch.fd, data, sizeof data, 0);
+    while (count > 0);
+    if (count == 0 || errno != EAGAIN)
+        conn_close(conn);
+}
+
 /* Whoever goes away right after asking was still heard: input is worked off before its end is. */
 static void conn_ready(struct loop_fd *watch, uint32_t events)
 {
     struct conn *conn = LIST_ENTRY(watch, struct conn, watch);
     ssize_t count = 0;
 
+    if (conn->parting) {
+        throw_away(conn);
+        return;
+    }
     if (!conn->ready && !handshake(conn))
         return;
     if ((events & EPOLLOUT) != 0)
@@ -187,10 +224,8 @@ static void conn_flush(struct loop_fd *watch)
             http2_output(conn);
     }
     if (conn->out.len == 0 && conn->end != CONN_OPEN) {
-        if (conn->ssl != NULL && conn->end == CONN_CLOSE)
-            SSL_shutdown(conn->ssl);
-        ERR_clear_error();
-        conn_close(conn);
+        if (!conn->parting)
+            part(conn);
         return;
     }
     loop_want(watch, EPOLLIN | EPOLLRDHUP | (conn->out.len > 0 ? (uint32_t)EPOLLOUT : 0u));

@@ -31,6 +31,8 @@ struct conn {
     uint64_t requests; /* begun on it */
     SSL *ssl;          /* NULL: plain */
     bool ready;        /* TLS is done */
+    bool parting;      /* all is said: what still comes is thrown away */
+    struct loop_timer parting_timer;
     enum conn_end end; /* when what is in `out` is written; a reset at once */
     struct buf in, out;
     size_t written; /* of out */

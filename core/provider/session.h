@@ -64,7 +64,7 @@ size_t provider_session_busy(const struct provider_session *session); /* operati
  *   - a failed send of which a request other than GET or HEAD left this machine without a 2xx or
  *     4xx coming back is UNCERTAIN;
  *   - an unknown kind, a malformed answer, or an end at the deadline is UNCERTAIN for a send that
- *     left, else TRANSIENT (BROKEN where the plugin's answer made no sense);
+ *     left, else TRANSIENT; a success that makes no sense is UNCERTAIN for a send, else BROKEN;
  *   - where a token could not be had, the failure is the credential source's.
  * What the mailbox can't do now ends as UNSUPPORTED without reaching the plugin. */
 struct provider_result {                   /* lent during `done`, as all it points to  */

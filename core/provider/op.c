@@ -1,0 +1,406 @@
+/* provider/op.c: operations: begun, kept to their deadline, ended once, delivered. */
+#include "provider/private.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+enum { OP_TIMEOUT = 60000 };
+
+const char *op_name(enum op_kind kind)
+{
+    static const char *const names[] = {
+        [OP_IDENTIFY] = "identify", [OP_STAGE] = "stage", [OP_SEND] = "send",
+        [OP_FIND] = "find",         [OP_FILE] = "file",   [OP_DISCARD] = "discard",
+        [OP_LIST] = "list",         [OP_READ] = "read",   [OP_LABEL] = "label",
+    };
+    return names[kind];
+}
+
+/* -- busy or waiting --------------------------------------------------------------------------- */
+static void op_busy(struct provider_op *op, bool busy)
+{
+    if (op->busy == busy)
+        return;
+    op->busy = busy;
+    loop_busy(seat_set(op->seat)->loop, busy ? +1 : -1);
+}
+
+/* Who waits for a budget's window, or has the plugin wait on a timer, is at rest: else a virtual
+ * clock, which moves when all rest, would never bring that moment. */
+void seat_weigh(struct seat *seat)
+{
+    LIST_EACH(node, &seat->ops)
+    {
+        struct provider_op *op = LIST_ENTRY(node, struct provider_op, node);
+        bool for_budget = op->waiting > 0 && op->flying == 0;
+        bool for_timer = list_empty(&op->requests) && !list_empty(&seat->timers);
+        if (op->state == OP_RUNNING)
+            op_busy(op, !for_budget && !for_timer);
+    }
+}
+
+/* -- ending
+ * ---------------------------------------------------------------------------------------- */
+static void set_failure(struct provider_op *op, int32_t kind, int32_t scope, const char *detail)
+{
+    op->failure = (struct rider_failure){
+        .size = sizeof(op->failure),
+        .kind = kind,
+        .scope = scope,
+        .retry_after = -1,
+        .detail = detail,
+    };
+    op->result = (struct provider_result){.failure = &op->failure};
+}
+
+static bool token_explains(const struct provider_op *op)
+{
+    switch (op->failure.kind) {
+    case RIDER_ABSENT:
+    case RIDER_CURSOR_LOST:
+    case RIDER_UNSUPPORTED:
+    case RIDER_CANCELLED:
+        return false;
+    default:
+        return op->no_token.size > 0;
+    }
+}
+
+/* The rules of postrider/failure.h, whatever the plugin said. */
+static void judge(struct provider_op *op)
+{
+    struct rider_failure *failure = &op->failure;
+
+    op->result.left = op->left;
+    if (!op->result.failure)
+        return;
+    if (token_explains(op))
+        *failure = op->no_token;
+    if (failure->kind < RIDER_TRANSIENT || failure->kind > RIDER_BROKEN)
+        failure->kind = op->kind == OP_SEND ? RIDER_UNCERTAIN : RIDER_TRANSIENT;
+    if (failure->scope < RIDER_MESSAGE || failure->scope > RIDER_SERVICE)
+        failure->scope = RIDER_MAILBOX;
+    if (op->kind == OP_SEND && op->left)
+        failure->kind = RIDER_UNCERTAIN;
+}
+
+/* What has not left yet must not leave after we said that it failed. */
+static void release_requests(struct provider_op *op, bool failed)
+{
+    LIST_EACH_SAFE(node, &op->requests)
+    {
+        struct rider_http *http = LIST_ENTRY(node, struct rider_http, of_op);
+        bool gone = http->state == HTTP_FLYING && http_sent(http->call);
+        request_leave_op(http);
+        op->left |= http->left;
+        if (failed && (!gone || op->by_host))
+            request_stop(http, "the operation that this request belongs to is over");
+    }
+}
+
+void op_end(struct provider_op *op)
+{
+    struct provider_set *set = seat_set(op->seat);
+
+    assert(op->state == OP_RUNNING);
+    release_requests(op, op->result.failure != NULL);
+    op->state = OP_ENDED;
+    loop_timer_stop(op->timer);
+    judge(op);
+    op_busy(op, true);
+    list_add(&set->ended, &op->queue);
+    set_kick(set);
+}
+
+void op_fail(struct provider_op *op, int32_t kind, int32_t scope, const char *detail)
+{
+    set_failure(op, kind, scope, detail);
+    op_end(op);
+}
+
+void op_deliver(struct provider_op *op)
+{
+    struct seat *seat = op->seat;
+
+    op->done(op->arg, &op->result);
+    if (op->by_host) {
+        op->state = OP_ABANDONED;
+        op_busy(op, false);
+        list_remove(&op->node);
+        list_add(&seat->abandoned, &op->node);
+    } else {
+        op_retire(op);
+    }
+    seat_check(seat);
+}
+
+void op_retire(struct provider_op *op)
+{
+    LIST_EACH_SAFE(node, &op->requests)
+    {
+        request_leave_op(LIST_ENTRY(node, struct rider_http, of_op));
+    }
+    op_busy(op, false);
+    list_remove(&op->node);
+    list_remove(&op->queue);
+    loop_timer_free(op->timer);
+    arena_wipe(&op->arena);
+    *op = (struct provider_op){.kind = op->kind, .state = OP_RETIRED};
+    handle_retire(op);
+}
+
+/* -- deadline and cancelling
+ * ------------------------------------------------------------------------- */
+static void end_by_host(struct provider_op *op)
+{
+    const char *detail = op->asked ? "cancelled, and the plugin did not end it"
+                                   : "the plugin did not end it by its deadline";
+
+    seat_log(op->seat, LOG_LEVEL_WARN, "the plugin did not finish %s, even when asked to: ended",
+             op_name(op->kind));
+    op->by_host = true;
+    op_fail(op, op->asked ? RIDER_CANCELLED : RIDER_TRANSIENT, RIDER_MESSAGE, detail);
+}
+
+static void overdue(void *arg)
+{
+    struct provider_op *op = arg;
+
+    if (op->cancelled)
+        end_by_host(op);
+    else
+        op_cancel(op, false);
+}
+
+void op_cancel(struct provider_op *op, bool asked)
+{
+    struct generation *generation = op->seat->generation;
+
+    if (op->state != OP_RUNNING || op->cancelled)
+        return;
+    op->cancelled = true;
+    op->asked = asked;
+    loop_timer_in(op->timer, generation->provider->set->cancel_grace);
+    if (generation->table.cancel) {
+        generation->table.cancel(op->seat->plugin, &op->op);
+        return;
+    }
+    LIST_EACH_SAFE(node, &op->requests)
+    {
+        request_stop(LIST_ENTRY(node, struct rider_http, of_op), "cancelled");
+    }
+}
+
+void provider_cancel(struct provider_op *op)
+{
+    op_cancel(op, true);
+}
+
+/* -- beginning
+ * --------------------------------------------------------------------------------------- */
+static struct provider_op *begin(struct provider_session *session, enum op_kind kind,
+                                 uint32_t timeout, provider_done_fn *done, void *arg)
+{
+    struct provider_op *op = mem_new(sizeof(*op));
+    struct provider_set *set = session->provider->set;
+
+    assert(!session->closing && session->seat);
+    timeout = timeout ? timeout : OP_TIMEOUT;
+    op->kind = kind;
+    op->seat = session->seat;
+    op->done = done;
+    op->arg = arg;
+    op->op.deadline = clock_monotonic() + timeout;
+    list_init(&op->node);
+    list_init(&op->queue);
+    list_init(&op->requests);
+    list_add(&op->seat->ops, &op->node);
+    handle_add(op, HANDLE_OP);
+    op->timer = loop_timer_new(set->loop, overdue, op);
+    loop_timer_in(op->timer, timeout);
+    op_busy(op, true);
+    return op;
+}
+
+/* false: ended here, without the plugin. */
+static bool admit(struct provider_op *op, uint32_t can)
+{
+    if ((provider_session_can(op->seat->session) & can) == can)
+        return true;
+    op_fail(op, RIDER_UNSUPPORTED, RIDER_MAILBOX,
+            "this mailbox can't do that, at the access it was granted");
+    return false;
+}
+
+static bool within_limits(struct provider_op *op)
+{
+    struct provider_session *session = op->seat->session;
+    struct provider *provider = session->provider;
+    int64_t now = clock_wall(), at = provider_session_send_at(session);
+
+    if (at > now) {
+        op_fail(op, RIDER_THROTTLED, RIDER_MAILBOX, "the mailbox's own sending limit is reached");
+        op->failure.retry_after = at - now;
+        op->failure.holds = RIDER_HOLDS_SEND;
+        return false;
+    }
+    budget_spend(&session->sends, now, 1);
+    budget_spend(&session->recipients, now, 1);
+    budget_spend(&provider->sends, now, 1);
+    budget_spend(&provider->recipients, now, 1);
+    return true;
+}
+
+static struct provider_op *begin_message(struct provider_session *session, enum op_kind kind,
+                                         uint32_t can, const struct rider_message *message,
+                                         uint32_t timeout, provider_done_fn *done, void *arg,
+                                         bool *go_r)
+{
+    struct provider_op *op = begin(session, kind, timeout, done, arg);
+
+    *go_r = admit(op, can);
+    if (*go_r && !copy_message(&op->arena, &op->message, message)) {
+        op_fail(op, RIDER_PERMANENT, RIDER_MESSAGE, "the message has no size");
+        *go_r = false;
+    }
+    return op;
+}
+
+struct provider_op *provider_identify(struct provider_session *session, uint32_t timeout,
+                                      provider_done_fn *done, void *arg)
+{
+    struct provider_op *op = begin(session, OP_IDENTIFY, timeout, done, arg);
+
+    op->seat->generation->table.identify(op->seat->plugin, &op->op);
+    return op;
+}
+
+struct provider_op *provider_stage(struct provider_session *session,
+                                   const struct rider_message *message, uint32_t timeout,
+                                   provider_done_fn *done, void *arg)
+{
+    bool go;
+    struct provider_op *op =
+        begin_message(session, OP_STAGE, RIDER_CAN_STAGE, message, timeout, done, arg, &go);
+
+    if (go)
+        op->seat->generation->table.stage(op->seat->plugin, &op->op, &op->message);
+    return op;
+}
+
+struct provider_op *provider_send(struct provider_session *session,
+                                  const struct rider_message *message, uint32_t timeout,
+                                  provider_done_fn *done, void *arg)
+{
+    bool go;
+    struct provider_op *op =
+        begin_message(session, OP_SEND, RIDER_CAN_SEND, message, timeout, done, arg, &go);
+
+    if (go && within_limits(op))
+        op->seat->generation->table.send(op->seat->plugin, &op->op, &op->message);
+    return op;
+}
+
+struct provider_op *provider_find(struct provider_session *session,
+                                  const struct rider_message *message, uint32_t timeout,
+                                  provider_done_fn *done, void *arg)
+{
+    bool go;
+    struct provider_op *op =
+        begin_message(session, OP_FIND, RIDER_CAN_FIND, message, timeout, done, arg, &go);
+
+    if (go)
+        op->seat->generation->table.find(op->seat->plugin, &op->op, &op->message);
+    return op;
+}
+
+struct provider_op *provider_file(struct provider_session *session,
+                                  const struct rider_message *message, uint32_t timeout,
+                                  provider_done_fn *done, void *arg)
+{
+    bool go;
+    struct provider_op *op =
+        begin_message(session, OP_FILE, RIDER_CAN_FILE, message, timeout, done, arg, &go);
+
+    if (go)
+        op->seat->generation->table.file(op->seat->plugin, &op->op, &op->message);
+    return op;
+}
+
+struct provider_op *provider_discard(struct provider_session *session,
+                                     const struct rider_message *message, uint32_t timeout,
+                                     provider_done_fn *done, void *arg)
+{
+    bool go;
+    struct provider_op *op =
+        begin_message(session, OP_DISCARD, RIDER_CAN_STAGE, message, timeout, done, arg, &go);
+
+    if (go)
+        op->seat->generation->table.discard(op->seat->plugin, &op->op, &op->message);
+    return op;
+}
+
+struct provider_op *provider_list(struct provider_session *session, const struct rider_query *query,
+                                  provider_item_fn *item, uint32_t timeout, provider_done_fn *done,
+                                  void *arg)
+{
+    struct provider_op *op = begin(session, OP_LIST, timeout, done, arg);
+
+    op->item = item;
+    if (admit(op, RIDER_CAN_LIST))
+        op->seat->generation->table.list(op->seat->plugin, &op->op, query);
+    return op;
+}
+
+struct provider_op *provider_read(struct provider_session *session, const char *provider_id,
+                                  uint32_t timeout, provider_done_fn *done, void *arg)
+{
+    struct provider_op *op = begin(session, OP_READ, timeout, done, arg);
+
+    if (admit(op, RIDER_CAN_READ))
+        op->seat->generation->table.read(op->seat->plugin, &op->op, provider_id);
+    return op;
+}
+
+struct provider_op *provider_label(struct provider_session *session,
+                                   const struct rider_label_change *change, uint32_t timeout,
+                                   provider_done_fn *done, void *arg)
+{
+    struct provider_op *op = begin(session, OP_LABEL, timeout, done, arg);
+
+    if (admit(op, RIDER_CAN_LABEL))
+        op->seat->generation->table.label(op->seat->plugin, &op->op, change);
+    return op;
+}
+
+/* -- words ---------------------------------------------------------------------------------------
+ */
+const char *provider_kind_name(int32_t kind)
+{
+    static const char *const names[] = {
+        [RIDER_TRANSIENT] = "transient",
+        [RIDER_THROTTLED] = "throttled",
+        [RIDER_AUTH] = "auth",
+        [RIDER_PERMANENT] = "permanent",
+        [RIDER_UNCERTAIN] = "uncertain",
+        [RIDER_ABSENT] = "absent",
+        [RIDER_CURSOR_LOST] = "cursor lost",
+        [RIDER_UNSUPPORTED] = "unsupported",
+        [RIDER_CANCELLED] = "cancelled",
+        [RIDER_BROKEN] = "broken",
+    };
+    return kind > 0 && kind < (int32_t)ARRAY_LEN(names) ? names[kind] : "unknown";
+}
+
+const char *provider_scope_name(int32_t scope)
+{
+    static const char *const names[] = {
+        [RIDER_MESSAGE] = "message", [RIDER_RECIPIENT] = "recipient", [RIDER_MAILBOX] = "mailbox",
+        [RIDER_TENANT] = "tenant",   [RIDER_SERVICE] = "service",
+    };
+    return scope >= 0 && scope < (int32_t)ARRAY_LEN(names) ? names[scope] : "unknown";
+}

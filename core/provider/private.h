@@ -1,0 +1,258 @@
+/* provider/private.h: how sets, generations, sessions, seats and what is in flight hang together.
+ *
+ * Only for core/provider/ itself. A provider has generations of its plugin, one of them current. A
+ * session is a mailbox, and lives as long as the engine wants. A seat is a session's place in one
+ * generation: the plugin's rider_session with the host table that it was given. A reload gives each
+ * session a new seat, and the old ones drain.
+ *
+ *   provider_set -> provider -> generation -> seat -> provider_op, rider_timer, rider_http
+ *                            -> provider_session -> seat (current, and draining ones)
+ *
+ * No seat is closed, and nobody's `done` called, while plugin code may be on the stack: all of
+ * that happens in the set's turn (turn.c), on a timer of its own. */
+#ifndef PROVIDER_PRIVATE_H
+#define PROVIDER_PRIVATE_H
+#include "base/list.h"
+#include "base/map.h"
+#include "net/http.h"
+#include "net/loop.h"
+#include "provider/budget.h"
+#include "provider/copy.h"
+#include "provider/session.h"
+
+enum { ACCESS_LEVELS = 3, KEY_LIMIT = 128, VALUE_LIMIT = 4096 };
+
+struct provider_set {
+    struct loop *loop;
+    struct http_client *http;
+    char *plugins_dir, *run_path;
+    int run_fd;
+    struct credential_source credentials;
+    uint32_t drain_grace, cancel_grace;
+    struct list providers;
+    struct loop_timer *turn; /* these four are worked off in it        */
+    struct list ended;       /* provider_op.queue                      */
+    struct list answered;    /* rider_http.queue: answered by ourselves */
+    struct list changed;     /* provider_session.changed               */
+    struct list leaving;     /* seat.leaving: may be closed            */
+};
+
+struct provider {
+    struct list node;
+    struct provider_set *set;
+    char *name, *file;
+    struct list generations, sessions;
+    struct generation *current;
+    uint32_t last_number;
+    struct rider_limits limits; /* of all mailboxes together               */
+    struct budget units, sends, recipients;
+    uint32_t in_flight;
+};
+
+struct generation {
+    struct list node;
+    struct provider *provider;
+    uint32_t number;
+    enum provider_state state;
+    char *copy, *path; /* in plugins.run                          */
+    char **settings;
+    void *library;
+    struct rider_provider table; /* taken to full size                */
+    struct arena arena;          /* for oauth below                   */
+    struct rider_oauth oauth[ACCESS_LEVELS];
+    bool offered[ACCESS_LEVELS];
+    struct seat *desk; /* for questions that belong to no mailbox */
+    struct list seats;
+    size_t lost_timers, lost_requests; /* held when a seat was closed   */
+    struct loop_timer *drain;
+    int64_t loaded_at;
+};
+
+struct seat {
+    struct rider_host host; /* first: the plugin's pointer is ours     */
+    struct generation *generation;
+    struct provider_session *session; /* NULL: the desk                */
+    struct rider_session *plugin;
+    struct rider_mailbox mailbox;
+    struct list node, of_session, leaving;
+    struct list ops, abandoned; /* provider_op.node                        */
+    struct list timers, requests;
+    bool closing; /* no new operations; closed when the last has ended */
+};
+
+struct provider_session {
+    struct list node, changed;
+    struct provider *provider;
+    struct arena arena; /* for info                                */
+    struct provider_mailbox_info info;
+    struct provider_memory memory;
+    struct map remembered; /* key -> struct buf: read, or written, since open */
+    struct seat *seat;
+    struct list seats;
+    struct rider_limits limits;
+    struct budget units, sends, recipients;
+    uint32_t in_flight;
+    struct list waiting; /* rider_http.queue: for a budget          */
+    struct loop_timer *pump;
+    bool closing;
+    void (*closed)(void *arg);
+    void *closed_arg;
+};
+
+enum op_kind {
+    OP_IDENTIFY,
+    OP_STAGE,
+    OP_SEND,
+    OP_FIND,
+    OP_FILE,
+    OP_DISCARD,
+    OP_LIST,
+    OP_READ,
+    OP_LABEL
+};
+enum op_state { OP_RUNNING, OP_ENDED, OP_ABANDONED, OP_RETIRED };
+
+struct provider_op {
+    struct rider_op op; /* first: the plugin's pointer is ours     */
+    enum op_kind kind;
+    enum op_state state;
+    struct seat *seat;
+    struct list node, queue, requests;
+    unsigned waiting, flying; /* of its requests                      */
+    struct arena arena;
+    struct rider_message message;
+    provider_item_fn *item;
+    provider_done_fn *done;
+    void *arg;
+    struct loop_timer *timer;
+    bool busy, asked, cancelled; /* asked: by our caller, not the deadline  */
+    bool by_host;                /* the plugin has not finished it          */
+    bool left;
+    struct provider_result result;
+    struct rider_failure failure, no_token;
+    struct rider_identity identity;
+    struct rider_sent sent;
+    struct rider_page page;
+    struct rider_body body;
+    struct rider_labelled labelled;
+};
+
+struct rider_timer {
+    struct list node;
+    struct seat *seat;
+    struct loop_timer *timer;
+    void (*fire)(void *);
+    void *arg;
+};
+
+enum http_state { HTTP_WAITING, HTTP_TOKEN, HTTP_FLYING, HTTP_ANSWERED };
+struct rider_http {
+    struct list node, of_op, queue;
+    struct seat *seat;
+    struct provider_op *op;
+    enum http_state state;
+    struct arena arena; /* for request; wiped, as bodies hold mail */
+    struct rider_http_request request;
+    void (*done)(void *, const struct rider_http_response *);
+    void *arg;
+    struct http_call *call;
+    struct ticket *ticket;
+    char *token;
+    bool renewed, left, orphan; /* orphan: its operation is over      */
+    char *error;                /* for HTTP_ANSWERED                       */
+};
+
+/* -- turn.c ---------------------------------------------------------------------------------- */
+void set_kick(struct provider_set *set);
+void set_turn(void *set); /* the timer's */
+
+/* -- provider.c, session.c --------------------------------------------------------------------- */
+struct provider *set_find(struct provider_set *set, const char *name, struct buf *error);
+int provider_limits(struct provider *provider, char *const *settings, struct buf *error);
+int session_limit(struct provider_session *session, struct buf *error); /* reads its limits again */
+void session_left(struct provider_session *session); /* a seat of it is gone                 */
+
+/* -- handles.c: what a plugin may hand back, by address alone ---------------------------------- */
+enum handle { HANDLE_NONE, HANDLE_OP, HANDLE_TIMER, HANDLE_HTTP };
+void handle_add(const void *pointer, enum handle handle);
+void handle_drop(const void *pointer);
+enum handle handle_of(const void *pointer);
+void handle_retire(struct provider_op *op); /* freed only when 256 more have been */
+void handle_users(int change);              /* the last set frees them all        */
+
+/* -- generation.c ------------------------------------------------------------------------------ */
+int generation_load(struct provider *provider, char **settings, struct buf *error,
+                    struct generation **generation_r);
+void generation_free(struct generation *generation);   /* unmaps; NULL is fine       */
+void generation_retire(struct generation *generation); /* seats drain, then it goes */
+void generation_check(struct generation *generation);  /* is it time?               */
+void generation_count(const struct generation *generation,
+                      struct provider_generation_status *status);
+bool generation_allows(const struct generation *generation, enum rider_access access,
+                       const char *origin);
+/* An origin in `next` that is in none of `old`'s lists and endpoints; NULL: none. Allocated. */
+char *generation_new_origin(const struct generation *old, const struct generation *next);
+
+/* -- table.c ----------------------------------------------------------------------------------- */
+int table_check(const struct rider_provider *table, const char *file, struct buf *error);
+bool setting_read(const struct rider_setting *from, struct rider_setting *to);
+bool setting_is_secret(const struct rider_provider *table, const char *key);
+const char *setting_fallback(const struct rider_provider *table, const char *key);
+int settings_check(const struct rider_provider *table, const char *provider, char *const *settings,
+                   struct buf *error);
+const char *settings_get(const char *const *settings, const char *key);
+/* limits.<part> of settings over `base`; prefix "limits." or "limits.provider.". */
+int limits_read(const char *const *settings, const char *prefix, struct rider_limits *limits,
+                struct buf *error);
+
+/* -- seat.c ------------------------------------------------------------------------------------ */
+struct seat *seat_new(struct generation *generation, struct provider_session *session);
+int seat_open(struct generation *generation, struct provider_session *session, struct buf *error,
+              struct seat **seat_r);
+void seat_leave(struct seat *seat); /* no new operations; closed once the last has ended */
+void seat_check(struct seat *seat); /* has the last one ended? then in the next turn       */
+void seat_close(struct seat *seat);
+struct provider_set *seat_set(const struct seat *seat);
+
+/* -- host.c, timer.c --------------------------------------------------------------------------- */
+extern const struct rider_host host_table;
+struct rider_timer *host_after(const struct rider_host *host, uint32_t delay, void (*fire)(void *),
+                               void *arg);
+void host_forget(struct rider_timer *timer);
+void timer_free(struct rider_timer *timer);
+/* One log line in a seat's name: provider and mailbox. */
+void seat_log(const struct seat *seat, int level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* -- request.c --------------------------------------------------------------------------------- */
+struct rider_http *host_http(const struct rider_host *host,
+                             const struct rider_http_request *request,
+                             void (*done)(void *, const struct rider_http_response *), void *arg);
+void host_http_abort(struct rider_http *http);
+void request_answer(struct rider_http *http); /* an HTTP_ANSWERED one, in the turn         */
+void request_stop(struct rider_http *http, const char *why); /* ends with status 0, soon   */
+void request_drop(struct rider_http *http); /* ends without `done`                         */
+void request_leave_op(struct rider_http *http);
+void session_pump(struct provider_session *session); /* starts what fits its budgets        */
+
+/* -- op.c -------------------------------------------------------------------------------------- */
+const char *op_name(enum op_kind kind);
+void op_end(struct provider_op *op); /* with result as it stands; delivered in the turn       */
+void op_fail(struct provider_op *op, int32_t kind, int32_t scope, const char *detail);
+void op_cancel(struct provider_op *op, bool asked);
+void op_deliver(struct provider_op *op);
+void op_retire(struct provider_op *op);
+void op_free(struct provider_op *op);
+void seat_weigh(struct seat *seat); /* which of its operations count as busy now            */
+
+/* -- finish.c: the host's finish functions ------------------------------------------------------
+ */
+void host_fail(struct rider_op *op, const struct rider_failure *failure);
+void host_identify_done(struct rider_op *op, const struct rider_identity *identity);
+void host_send_done(struct rider_op *op, const struct rider_sent *sent);
+void host_list_done(struct rider_op *op, const struct rider_page *page);
+void host_read_done(struct rider_op *op, const struct rider_body *body);
+void host_label_done(struct rider_op *op, const struct rider_labelled *labelled);
+void host_done(struct rider_op *op);
+bool host_list_item(struct rider_op *op, const struct rider_reply *reply);
+#endif

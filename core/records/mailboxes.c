@@ -30,3 +30,10 @@ static const struct code_field mailbox_pulse_fields[] = {
     CODE_FIELD(CODE_U32, mailbox_pulse, failures),
 };
 CODE_RECORD(mailbox_pulse, mailbox_pulse_fields)
+
+static const struct code_field lane_fields[] = {
+    CODE_FIELD(CODE_U64, lane, mailbox),       CODE_FIELD(CODE_U64, lane, campaign),
+    CODE_FIELD(CODE_I64, lane, day),           CODE_FIELD(CODE_U32, lane, sent_today),
+    CODE_FIELD(CODE_I64, lane, first_sent_at), CODE_FIELD(CODE_I64, lane, last_sent_at),
+};
+CODE_RECORD(lane, lane_fields)

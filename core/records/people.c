@@ -31,6 +31,7 @@ static const struct code_field enrolment_fields[] = {
     CODE_FIELD(CODE_TEXT, enrolment, rule),
     CODE_FIELD(CODE_TEXT, enrolment, why),
     CODE_FIELD(CODE_I64, enrolment, last_sent_at),
+    CODE_FIELD(CODE_I64, enrolment, away_until),
     CODE_FIELD(CODE_TEXT, enrolment, zone),
     CODE_LIST(enrolment, fields, field_count, &field_table),
     CODE_FIELD(CODE_U64, enrolment, reply),

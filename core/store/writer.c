@@ -1,0 +1,274 @@
+/* store/writer.c: the thread that owns all writes: many applies, one commit. */
+#include "store/writer.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/schema.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <sys/statvfs.h>
+
+enum { GROUP_JOBS = 1000, GROUP_MS = 5 };
+
+/* -- queues -------------------------------------------------------------------------- */
+static void queue_init(struct job_queue *queue)
+{
+    *queue = (struct job_queue){NULL, &queue->first, 0};
+}
+
+static void queue_add(struct job_queue *queue, struct job *job)
+{
+    job->next = NULL;
+    *queue->last = job;
+    queue->last = &job->next;
+    queue->count++;
+}
+
+static struct job *queue_take(struct job_queue *queue)
+{
+    struct job *job = queue->first;
+
+    if (!job)
+        return NULL;
+    queue->first = job->next;
+    if (!queue->first)
+        queue->last = &queue->first;
+    queue->count--;
+    return job;
+}
+
+static void queue_move(struct job_queue *from, struct job_queue *to)
+{
+    if (!from->first)
+        return;
+    *to->last = from->first;
+    to->last = from->last;
+    to->count += from->count;
+    queue_init(from);
+}
+
+/* -- one commit ---------------------------------------------------------------------- */
+/* In a child, so that what fails leaves no trace in its neighbours' transaction. */
+static int run_apply(struct store *store, MDB_txn *parent, const struct job *job)
+{
+    struct store_txn txn = {store, NULL};
+    int r = store_error(mdb_txn_begin(store->env, parent, 0, &txn.txn));
+
+    if (r < 0)
+        return r;
+    r = job->apply(&txn, job->arg);
+    if (r < 0) {
+        mdb_txn_abort(txn.txn);
+        return r;
+    }
+    return store_error(mdb_txn_commit(txn.txn));
+}
+
+static int count_commit(struct store *store, MDB_txn *parent)
+{
+    struct store_txn txn = {store, parent};
+    uint64_t commits = 0;
+    int r = store_commits(&txn, &commits);
+
+    if (r < 0 && r != -ENOENT)
+        return r;
+    return meta_put(&txn, "commits", commits + 1);
+}
+
+/* LMDB calls a write that a full disk cut short EIO. Taking that for what it is is safe: only pages
+ * that nothing refers to yet were lost. */
+static bool disk_is_full(const struct store *store)
+{
+    struct statvfs disk;
+
+    return !statvfs(store->dir, &disk) && (uint64_t)disk.f_bavail * disk.f_frsize < 1 << 20;
+}
+
+/* 0, -ENOSPC (the store stands as it was), or -EIO: what is on disk is no longer known. */
+static int commit(struct store *store, MDB_txn *txn)
+{
+    int r = count_commit(store, txn);
+
+    if (r < 0)
+        mdb_txn_abort(txn);
+    else
+        r = store_error(mdb_txn_commit(txn));
+    if (!r || r == -ENOSPC)
+        return r;
+    return r == -EIO && disk_is_full(store) ? -ENOSPC : -EIO;
+}
+
+static struct job *take_queued(struct store *store)
+{
+    struct job *job;
+
+    pthread_mutex_lock(&store->lock);
+    job = queue_take(&store->queued);
+    pthread_mutex_unlock(&store->lock);
+    return job;
+}
+
+/* Sets what became of each: its own failure, or the commit's. */
+static void settle(struct job_queue *jobs, int committed, bool broken)
+{
+    for (struct job *job = jobs->first; job; job = job->next)
+        if (committed < 0 && (broken || !job->status))
+            job->status = committed;
+}
+
+/* Runs what is queued until nothing is, or the group is full or old, and commits. Nobody waits for
+ * company: what comes during a flush is the next group. */
+static void run_group(struct store *store, struct job_queue *done)
+{
+    int64_t until = clock_monotonic() + GROUP_MS;
+    size_t applied = 0;
+    MDB_txn *txn = NULL;
+    struct job *job;
+    int r = atomic_load(&store->broken) ? -EIO : 0;
+
+    if (!r && mdb_txn_begin(store->env, NULL, 0, &txn))
+        r = -EIO;
+    while (done->count < GROUP_JOBS && (job = take_queued(store))) {
+        job->status = r < 0 ? r : run_apply(store, txn, job);
+        applied += !job->status;
+        queue_add(done, job);
+        if (clock_monotonic() >= until)
+            break;
+    }
+    if (txn && applied)
+        r = commit(store, txn);
+    else if (txn)
+        mdb_txn_abort(txn);
+    if (r == -EIO)
+        atomic_store(&store->broken, true);
+    settle(done, r, r == -EIO);
+}
+
+/* -- the thread ---------------------------------------------------------------------- */
+static bool wait_for_work(struct store *store)
+{
+    bool more;
+
+    pthread_mutex_lock(&store->lock);
+    while (!store->queued.first && !store->closing)
+        pthread_cond_wait(&store->work, &store->lock);
+    more = store->queued.first != NULL;
+    pthread_mutex_unlock(&store->lock);
+    return more;
+}
+
+static void *run_writer(void *arg)
+{
+    struct store *store = arg;
+
+    while (wait_for_work(store)) {
+        struct job_queue done;
+
+        queue_init(&done);
+        run_group(store, &done);
+        map_shrink(store);
+        pthread_mutex_lock(&store->lock);
+        queue_move(&done, &store->ready);
+        pthread_cond_signal(&store->finished);
+        pthread_mutex_unlock(&store->lock);
+        if (store->wake)
+            store->wake(store->wake_arg);
+    }
+    return NULL;
+}
+
+int writer_start(struct store *store)
+{
+    sigset_t all, before;
+    int r;
+
+    pthread_mutex_init(&store->lock, NULL);
+    pthread_cond_init(&store->work, NULL);
+    pthread_cond_init(&store->finished, NULL);
+    queue_init(&store->queued);
+    queue_init(&store->ready);
+    if (store->read_only)
+        return 0;
+    sigfillset(&all); /* signals are the loop's */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    r = pthread_create(&store->writer, NULL, run_writer, store);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    store->writing = !r;
+    return -r;
+}
+
+void writer_stop(struct store *store)
+{
+    while (store->waiting) { /* a done may submit again */
+        pthread_mutex_lock(&store->lock);
+        while (!store->ready.first)
+            pthread_cond_wait(&store->finished, &store->lock);
+        pthread_mutex_unlock(&store->lock);
+        store_turn(store);
+    }
+    if (store->writing) {
+        pthread_mutex_lock(&store->lock);
+        store->closing = true;
+        pthread_cond_signal(&store->work);
+        pthread_mutex_unlock(&store->lock);
+        pthread_join(store->writer, NULL);
+    }
+    pthread_cond_destroy(&store->work);
+    pthread_cond_destroy(&store->finished);
+    pthread_mutex_destroy(&store->lock);
+}
+
+/* -- the loop's side ----------------------------------------------------------------- */
+void store_submit(struct store *store, store_apply *apply, store_done *done, void *arg)
+{
+    struct job *job = mem_new(sizeof *job);
+
+    assert(store->writing);
+    job->apply = apply;
+    job->done = done;
+    job->arg = arg;
+    store->waiting++;
+    pthread_mutex_lock(&store->lock);
+    queue_add(&store->queued, job);
+    pthread_cond_signal(&store->work);
+    pthread_mutex_unlock(&store->lock);
+}
+
+static void tell_fatal(struct store *store)
+{
+    if (!atomic_load(&store->broken) || store->fatal_told || !store->fatal)
+        return;
+    store->fatal_told = true;
+    store->fatal(store->fatal_arg, -EIO);
+}
+
+void store_turn(struct store *store)
+{
+    struct job_queue ready;
+    struct job *job;
+
+    queue_init(&ready);
+    pthread_mutex_lock(&store->lock);
+    queue_move(&store->ready, &ready);
+    pthread_mutex_unlock(&store->lock);
+    tell_fatal(store); /* before any done: nothing may be sent any more */
+    while ((job = queue_take(&ready))) {
+        store->waiting--;
+        if (job->done)
+            job->done(job->arg, job->status);
+        free(job);
+    }
+}
+
+void store_fatal(struct store *store, void (*fatal)(void *arg, int error), void *arg)
+{
+    store->fatal = fatal;
+    store->fatal_arg = arg;
+}
+
+size_t store_waiting(const struct store *store)
+{
+    return store->waiting;
+}

@@ -98,6 +98,8 @@ static void before_sleep(uv_prepare_t *handle)
         loop->happened++;
         loop_timers_arm(&loop->wall);
     }
+    if (loop->over && loop->over(loop->over_arg))
+        uv_stop(&loop->uv); /* the poll that follows does not wait */
     if (!loop->rest)
         return;
     if (loop->busy || has_posts(loop) || loop_next_wall(loop) <= clock_wall()) {
@@ -199,20 +201,22 @@ void loop_stop(struct loop *loop)
 
 static void time_is_up(void *arg)
 {
-    *(bool *)arg = true;
+    loop_stop(arg);
 }
 
 bool loop_run_until(struct loop *loop, int64_t ms, bool (*over)(void *arg), void *arg)
 {
-    bool up = false, is_over;
-    struct loop_timer *limit = loop_timer_new(loop, time_is_up, &up);
+    struct loop_timer *limit = loop_timer_new(loop, time_is_up, loop);
 
+    loop->over = over;
+    loop->over_arg = arg;
     loop_timer_in(limit, ms);
-    while (!(is_over = over(arg)) && !up && !atomic_load(&loop->stopping))
-        uv_run(&loop->uv, UV_RUN_ONCE);
+    while (!over(arg) && !atomic_load(&loop->stopping))
+        uv_run(&loop->uv, UV_RUN_DEFAULT);
     loop_timer_free(limit);
+    loop->over = NULL;
     atomic_store(&loop->stopping, false);
-    return is_over;
+    return over(arg);
 }
 
 /* -- signals -------------------------------------------------------------------------- */

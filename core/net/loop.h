@@ -18,7 +18,7 @@ void loop_free(struct loop *loop); /* waits for work on the pool; what is still 
 void loop_run(struct loop *loop);  /* until loop_stop                                           */
 void loop_stop(struct loop *loop); /* loop_run returns at the end of this turn; any thread      */
 /* Runs until over(arg) says true, asked after each turn, or `ms` of real time have passed. Returns
- * what it said last. For start and end of a program, and for tests. */
+ * what it said last. loop_stop ends it too. For start and end of a program, and for tests. */
 bool loop_run_until(struct loop *loop, int64_t ms, bool (*over)(void *arg), void *arg);
 
 /* Runs fn(arg) on the loop, in the order of posting, each post once. Any thread. */

@@ -38,6 +38,8 @@ struct loop {
     struct loop_post *posts, *running;
     size_t post_count, post_room, running_room;
     atomic_bool stopping;
+    bool (*over)(void *arg); /* loop_run_until's, or NULL */
+    void *over_arg;
 
     struct list signals;
     int busy;

@@ -169,9 +169,11 @@ static void arm(struct loop_timer *timer, struct loop_timers *timers, int64_t du
         loop_timers_arm(timers);
 }
 
+/* Never early, though the clock rounds down: libcurl would find nothing to do, and then not ask
+ * for the same moment again. */
 void loop_timer_in(struct loop_timer *timer, int64_t ms)
 {
-    arm(timer, &timer->loop->real, clock_monotonic() + (ms > 0 ? ms : 0));
+    arm(timer, &timer->loop->real, clock_monotonic() + (ms > 0 ? ms + 1 : 0));
 }
 
 void loop_timer_at(struct loop_timer *timer, int64_t wall_ms)

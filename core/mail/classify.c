@@ -18,9 +18,10 @@ enum { SUBJECT_MAX = 2000, TEXT_MAX = 16 * 1024 }; /* bytes that are looked at *
 struct facts {
     const struct mail_input *input;
     const struct mail_headers *headers;
-    char *subject, *text; /* folded plain; text may be "" */
-    char *address, *name; /* of From, folded plain        */
-    enum mail_notice said; /* by the subject              */
+    char *subject, *text;     /* folded plain; text may be "" */
+    char *address, *name;     /* of From, folded plain        */
+    enum mail_auto automatic; /* by the subject           */
+    enum mail_notice said;    /* by the subject              */
     bool sender, sure_sender, null_path, answers, list;
 };
 
@@ -74,11 +75,15 @@ static void facts_init(struct facts *facts, const struct mail_input *input)
     facts->name = folded_header(headers, "From");
     memmove(facts->name, facts->name + strspn(facts->name, "\" '"),
             strlen(facts->name + strspn(facts->name, "\" '")) + 1);
-    facts->said = mail_bounce_subject(facts->subject);
     facts->sender = mail_bounce_sender(facts->address, facts->name, &facts->sure_sender);
-    facts->null_path = null_path(headers);
+    facts->null_path =
+        null_path(headers) || (mail_header_has(headers, "From") &&
+                               strcmp(mail_header_raw(headers, "From", 0), "<>") == 0);
     facts->answers =
         mail_header_has(headers, "In-Reply-To") || mail_header_has(headers, "References");
+    facts->automatic = mail_auto_subject(facts->subject, facts->answers);
+    if (!facts->automatic) /* "Automatic reply: Undeliverable: ..." is the machine's first word */
+        facts->said = mail_bounce_subject(facts->subject);
     facts->list = mail_header_has(headers, "List-Id") || mail_header_has(headers, "List-Post");
     free(from);
 }
@@ -206,7 +211,7 @@ static bool is_odd_bounce(const struct facts *facts, struct mail_verdict *verdic
     if (mail_header_has(facts->headers, "X-Amazon-Bounce") ||
         mail_header_has(facts->headers, "X-MS-Embedded-Report"))
         return machine && bounce(facts, verdict, notice, "a mail system marks it as a report");
-    if (facts->sure_sender && !mail_auto_subject(facts->subject, facts->answers))
+    if (facts->sure_sender && !facts->automatic)
         return bounce(facts, verdict, notice, "a mail system sent it");
     if (facts->said && machine)
         return bounce(facts, verdict, notice, "a mail system sent it, and its subject says so");
@@ -216,8 +221,9 @@ static bool is_odd_bounce(const struct facts *facts, struct mail_verdict *verdic
         return bounce(facts, verdict, notice, "a machine answered, and its subject says so");
     if (machine && *facts->text && mail_bounce_text(facts->text))
         return bounce(facts, verdict, notice, "a mail system sent it, and its text says so");
-    if (facts->null_path && (facts->sender || !*facts->address) &&
-        !mail_auto_subject(facts->subject, facts->answers))
+    if (strstr(facts->text, "\"notificationtype\":\"bounce\""))
+        return bounce(facts, verdict, notice, "it is a notification of Amazon SES");
+    if (facts->null_path && (facts->sender || !*facts->address) && !facts->automatic)
         return bounce(facts, verdict, notice, "it has a null return path and a mail system's name");
     return false;
 }
@@ -281,7 +287,7 @@ static bool automatic(const struct facts *facts, struct mail_verdict *verdict, b
 
 static bool is_automatic(const struct facts *facts, struct mail_verdict *verdict)
 {
-    enum mail_auto subject = mail_auto_subject(facts->subject, facts->answers);
+    enum mail_auto subject = facts->automatic;
     const char *header = machine_header(facts), *quiet;
     char why[96];
 
@@ -388,7 +394,7 @@ static void classify(const struct facts *facts, struct mail_verdict *verdict)
         goto out;
     }
     if (is_delivery_report(facts, type, verdict) || is_odd_bounce(facts, verdict) ||
-        is_automatic(facts, verdict) || is_bulk(facts, verdict) || is_unsubscribe(facts, verdict))
+        is_unsubscribe(facts, verdict) || is_automatic(facts, verdict) || is_bulk(facts, verdict))
         goto out;
     say(verdict, MAIL_REPLY, "Nothing about it is a machine's.");
 out:

@@ -135,12 +135,20 @@ const char *mail_phrase_in(const struct mail_phrases *phrases, const char *folde
     return NULL;
 }
 
-const char *mail_phrase_first(const struct mail_phrases *phrases, const char *folded)
+bool mail_phrase_first(const struct mail_phrases *phrases, const char *folded)
 {
     for (size_t i = 0; phrases->folded[i]; i++)
         if (text_starts(folded, phrases->folded[i]))
-            return folded;
-    return NULL;
+            return true;
+    return false;
+}
+
+bool mail_phrase_is(const struct mail_phrases *phrases, const char *folded)
+{
+    for (size_t i = 0; phrases->folded[i]; i++)
+        if (strcmp(folded, phrases->folded[i]) == 0)
+            return true;
+    return false;
 }
 
 /* Kept for the life of the process: what mail_init makes is never unmade. */

@@ -17,8 +17,9 @@ struct mail_phrases {
     const char *const *raw; /* ends in NULL                */
     char **folded;          /* the same, mail_fold_plain-ed */
 };
-const char *mail_phrase_in(const struct mail_phrases *phrases, const char *folded); /* NULL: none */
-const char *mail_phrase_first(const struct mail_phrases *phrases,
-                              const char *folded);    /* at the start */
+/* Where the first of them stands; NULL: none does. */
+const char *mail_phrase_in(const struct mail_phrases *phrases, const char *folded);
+bool mail_phrase_first(const struct mail_phrases *phrases, const char *folded); /* at the start */
+bool mail_phrase_is(const struct mail_phrases *phrases, const char *folded);    /* the whole */
 void mail_phrases_fold(struct mail_phrases *phrases); /* from mail_init, once     */
 #endif

@@ -100,6 +100,21 @@ static void strip_tags(struct buf *text)
     *text = out;
 }
 
+static bool opens_mail(const char *text);
+static bool is_mail(const struct mail_headers *headers);
+
+/* Some attach the returned headers as plain text. */
+static void take_attached_headers(struct walk *walk, const struct mail_headers *headers,
+                                  struct bytes body)
+{
+    struct buf text = {0};
+
+    undo_encoding(&text, headers, body);
+    if (opens_mail(buf_text(&text)))
+        buf_add(&walk->parts->returned, text.data, text.len);
+    buf_finish(&text);
+}
+
 static void take_text(struct walk *walk, const struct mail_headers *headers, const char *type,
                       struct bytes body)
 {
@@ -107,6 +122,8 @@ static void take_text(struct walk *walk, const struct mail_headers *headers, con
     char *charset = mail_header_param(type, "charset");
     bool html = is_type(type, "text/html");
 
+    if (text->len > 0 && walk->parts->returned.len == 0 && !html)
+        take_attached_headers(walk, headers, body);
     if (text->len == 0 || (walk->html && !html)) {
         buf_truncate(text, 0);
         undo_encoding(text, headers, body);
@@ -176,9 +193,12 @@ static void walk_multipart(struct walk *walk, struct bytes body, const char *bou
                            unsigned depth)
 {
     const char *end = (const char *)body.data + body.len, *next, *from, *line;
+    const struct mail_headers none = {0};
     size_t len = strlen(boundary);
 
     line = find_boundary(body.data, end, boundary, len, &next);
+    if (!line)
+        take_text(walk, &none, "text/plain", body);
     while (line && walk->seen < MAIL_PARTS_MAX) {
         if ((size_t)(end - line) >= len + 4 && memcmp(line + len + 2, "--", 2) == 0)
             return;
@@ -201,6 +221,11 @@ static void walk_part(struct walk *walk, struct bytes part, unsigned depth)
     if (!type)
         type = "text/plain";
     body = (struct bytes){(const char *)part.data + headers.body, part.len - headers.body};
+    if (depth > 0 && walk->parts->returned.len == 0 && is_mail(&headers)) {
+        buf_add(&walk->parts->returned, part.data, headers.body); /* no type was put before it */
+        mail_headers_finish(&headers);
+        return;
+    }
     if (is_type(type, "multipart/")) {
         boundary = mail_header_param(type, "boundary");
         if (depth == 0 && is_type(type, "multipart/report"))
@@ -216,11 +241,28 @@ static void walk_part(struct walk *walk, struct bytes part, unsigned depth)
     mail_headers_finish(&headers);
 }
 
+/* Whether a line is one that the header of a mail begins with. */
 static bool begins_mail(const char *line)
 {
-    static const char *const names[] = {
-        "Return-Path:", "Received:", "From:",         "Message-ID:",
-        "To:",          "Date:",     "Delivered-To:", "X-Postrider-Id:"};
+    static const char *const names[] = {"Return-Path:",
+                                        "Received:",
+                                        "From:",
+                                        "Message-ID:",
+                                        "To:",
+                                        "Date:",
+                                        "Delivered-To:",
+                                        "Subject:",
+                                        "MIME-Version:",
+                                        "DKIM-Signature:",
+                                        "Authentication-Results:",
+                                        "Sender:",
+                                        "Reply-To:",
+                                        "In-Reply-To:",
+                                        "Content-Type:",
+                                        "DomainKey-Signature:",
+                                        "ARC-",
+                                        "X-",
+                                        "List-"};
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (text_starts_fold(line, names[i]))
@@ -228,46 +270,104 @@ static bool begins_mail(const char *line)
     return false;
 }
 
-/* Bounces of no standard put the mail behind their words. It begins at a line that is a header of
- * a mail and comes after an empty line or a rule; and it has at least a From and one more. */
-static void split_returned(struct mail_parts *parts)
+static bool is_mail(const struct mail_headers *headers)
 {
-    const char *text = buf_text(&parts->text), *before = "";
+    return headers->count >= 3 &&
+           (mail_header_has(headers, "From") || mail_header_has(headers, "Message-ID")) &&
+           (mail_header_has(headers, "Date") || mail_header_has(headers, "Received") ||
+            mail_header_has(headers, "To"));
+}
 
-    for (const char *line = text; *line;) {
+static bool opens_mail(const char *text)
+{
+    struct mail_headers headers = {0};
+    bool is;
+
+    if (!begins_mail(text))
+        return false;
+    mail_headers_parse(&headers, text, strlen(text));
+    is = is_mail(&headers);
+    mail_headers_finish(&headers);
+    return is;
+}
+
+/* Whether the line from `line` to `stop` sets what follows apart: empty, a rule, or a heading. */
+static bool sets_apart(const char *line, const char *stop)
+{
+    if (*line == '-' || *line == '=' || *line == '*')
+        return true;
+    while (stop > line && strchr(" \t\r", stop[-1]))
+        stop--;
+    return stop == line || stop[-1] == ':' || stop[-1] == '-';
+}
+
+/* Bounces of no standard put the mail behind their words: moves it from `text` to returned. */
+static void split_returned(struct mail_parts *parts, struct buf *text)
+{
+    const char *start = buf_text(text);
+    bool apart = true;
+    unsigned tries = 0;
+
+    for (const char *line = start; *line && tries < MAIL_PARTS_MAX;) {
         const char *stop = strchr(line, '\n');
-        bool parted = before[strspn(before, " \t\r")] == '\n' || *before == '-' || *before == '=';
 
-        if (parted && begins_mail(line)) {
-            struct mail_headers headers = {0};
-            bool is_mail;
-
-            mail_headers_parse(&headers, line, strlen(line));
-            is_mail = headers.count >= 3 && (mail_header_has(&headers, "From") ||
-                                             mail_header_has(&headers, "Message-ID"));
-            mail_headers_finish(&headers);
-            if (is_mail) {
+        if (apart && begins_mail(line) && line > start) {
+            tries++; /* each may read far: bounded, or junk would cost its square */
+            if (opens_mail(line)) {
                 buf_add_str(&parts->returned, line);
-                buf_truncate(&parts->text, (size_t)(line - text));
+                buf_truncate(text, (size_t)(line - start));
                 return;
             }
         }
         if (!stop)
             return;
-        before = line;
+        apart = sets_apart(line, stop);
         line = stop + 1;
     }
+}
+
+/* A report whose boundaries are gone or wrong stands in the text: from its first field on. */
+static void split_report(struct mail_parts *parts)
+{
+    static const char *const names[] = {
+        "\nReporting-MTA:", "\nFinal-Recipient:", "\nOriginal-Recipient:", "\nFeedback-Type:"};
+    const char *text = buf_text(&parts->text), *first = NULL;
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const char *at = strcasestr(text, names[i]);
+
+        if (at && (!first || at < first))
+            first = at;
+    }
+    if (!first)
+        return;
+    buf_add_str(&parts->report, first + 1);
+    buf_truncate(&parts->text, (size_t)(first - text));
 }
 
 void mail_parts_find(struct mail_parts *parts, const void *raw, size_t len)
 {
     struct walk walk = {parts, 0, false};
 
+    struct buf lines = {0};
+
     mail_init();
     memset(parts, 0, sizeof(*parts));
+    if (len > 0 && !memchr(raw, '\n', len) && memchr(raw, '\r', len)) { /* CR alone ends lines */
+        buf_add(&lines, raw, len);
+        for (size_t i = 0; i < len; i++)
+            if (lines.data[i] == '\r')
+                lines.data[i] = '\n';
+        raw = lines.data;
+    }
     walk_part(&walk, (struct bytes){raw, len}, 0);
+    buf_finish(&lines);
     if (parts->returned.len == 0)
-        split_returned(parts);
+        split_returned(parts, &parts->text);
+    if (parts->report.len == 0)
+        split_report(parts);
+    if (parts->returned.len == 0)
+        split_returned(parts, &parts->report);
 }
 
 void mail_parts_finish(struct mail_parts *parts)

@@ -111,8 +111,11 @@ static void read_returned(struct mail_report *report, struct bytes returned)
 {
     struct mail_headers headers = {0};
     struct mail_ids ids = {0};
+    const char *at = returned.data;
 
-    mail_headers_parse(&headers, returned.data, returned.len);
+    while (returned.len > 0 && strchr(" \t\r\n", *at)) /* some put an empty line first */
+        at++, returned.len--;
+    mail_headers_parse(&headers, at, returned.len);
     mail_ids_scan(&ids, mail_header_raw(&headers, "Message-ID", 0));
     if (ids.count > 0)
         report->message_id = mem_str(ids.ids[0]);

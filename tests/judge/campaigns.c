@@ -23,8 +23,7 @@ struct campaign { /* one row, being judged */
 };
 struct matching {
     struct judge *judge;
-    struct tally linked[2], chained[2], subject[2], decoys[2], own[2],
-        wrong_owner;
+    struct tally linked[2], chained[2], subject[2], decoys[2], own[2], wrong_owner;
     size_t evidence[MATCH_SENDER_SUBJECT + 1], by_other, campaigns;
     bool threads;
 };
@@ -273,6 +272,20 @@ struct pairs {
     size_t alike; /* marked as different conversations, but the very same words */
 };
 
+/* Whether both say the same but for list tags and blanks: no base can part these. */
+static bool alike(const char *a, const char *b)
+{
+    for (;;) {
+        while (*a == ' ' || *a == '[')
+            a += *a == '[' ? strcspn(a, "]") + (strchr(a, ']') != NULL) : 1;
+        while (*b == ' ' || *b == '[')
+            b += *b == '[' ? strcspn(b, "]") + (strchr(b, ']') != NULL) : 1;
+        if (*a != *b || !*a)
+            return *a == *b;
+        a++, b++;
+    }
+}
+
 static void each_pair(void *arg, struct json_object *row)
 {
     struct pairs *pairs = arg;
@@ -283,13 +296,13 @@ static void each_pair(void *arg, struct json_object *row)
     if (want) {
         pairs->same.all++;
         pairs->same.right += equal;
-    } else if (strcmp(parent, child) == 0) {
+    } else if (alike(parent, child)) {
         pairs->alike++;
     } else {
         pairs->collisions.all++;
         pairs->collisions.right += equal;
     }
-    if (pairs->judge->misses && want != equal && !(!want && strcmp(parent, child) == 0))
+    if (pairs->judge->misses && want != equal && !(!want && alike(parent, child)))
         printf("  miss (subject): %s | %s\n         bases: %s | %s\n", parent, child, a, b);
     free(a);
     free(b);

@@ -24,8 +24,11 @@ void judge_never(struct judge *judge, const char *what, struct tally wrong, doub
 {
     bool kept = wrong.right == 0 || share(wrong) <= most;
 
-    printf("  %-52s %6zu of %6zu  %7.3f %%   at most %.1f %%: %s\n", what, wrong.right, wrong.all,
-           wrong.all ? 100 * share(wrong) : 0, 100 * most, kept ? "kept" : "NOT KEPT");
+    printf("  %-52s %6zu of %6zu  %7.3f %%", what, wrong.right, wrong.all,
+           wrong.all ? 100 * share(wrong) : 0);
+    if (most < 1)
+        printf("   at most %.1f %%: %s", 100 * most, kept ? "kept" : "NOT KEPT");
+    printf("\n");
     judge->failed += !kept;
 }
 

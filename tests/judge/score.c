@@ -16,7 +16,7 @@ struct scores {
     struct judge *judge;
     size_t kinds[2][LABELS][KINDS];
     struct tally bounces[2], strict_bounces[2], hardness[2], sure_hardness[2], revealed[2],
-        unrevealed[2], human[2], complaints[2], returned;
+        unrevealed[2], human[2], complaints[2], strangers[2], returned;
     size_t torture, unreadable;
 };
 
@@ -107,7 +107,10 @@ static void score(struct scores *scores, enum access access, struct json_object 
         score_auto(scores, access, row, &verdict);
     else if (strcmp(label, "reply") == 0)
         score_human(scores, access, row, &verdict);
-    else if (strcmp(sub, "complaint") == 0) {
+    else if (strcmp(sub, "complaint") != 0) {
+        if (count(&scores->strangers[access], is_auto(&verdict) || verdict.kind == MAIL_BOUNCE))
+            miss(scores, access, row, &verdict, "stranger");
+    } else {
         if (!count(&scores->complaints[access],
                    verdict.kind == MAIL_COMPLAINT || verdict.kind == MAIL_UNSUBSCRIBE))
             miss(scores, access, row, &verdict, "complaint");
@@ -181,6 +184,7 @@ static void print_bars(struct judge *judge, const struct scores *scores, enum ac
     judge_bar(judge, "auto-replies that only the body reveals", scores->unrevealed[access], 0);
     judge_bar(judge, "complaints", scores->complaints[access], 0);
     judge_bar(judge, "people's replies called reply", human, 0);
+    judge_never(judge, "other mail called automatic or bounce", scores->strangers[access], 1);
     judge_never(judge, "people's replies called automatic or bounce",
                 (struct tally){called, human.all}, 0.001);
 }

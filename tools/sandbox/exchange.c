@@ -227,13 +227,18 @@ static void after(struct exchange *exchange, int64_t ms, void (*fire)(struct loo
     loop_timer_set(&exchange->timer, ms);
 }
 
-static void one_byte_more(struct loop_timer *timer)
+static void a_bit_more(struct loop_timer *timer)
 {
     struct exchange *exchange = LIST_ENTRY(timer, struct exchange, timer);
+    const struct fault *fault = &exchange->fault;
+    size_t len = exchange->response.body.len;
+    size_t turns = (size_t)(fault->most_ms / fault->ms);
 
-    exchange->released++;
-    if (exchange->released < exchange->response.body.len)
-        after(exchange, exchange->fault.ms, one_byte_more);
+    exchange->released += turns > 0 ? (len + turns - 1) / turns : 1;
+    if (exchange->released >= len)
+        exchange->released = len;
+    else
+        after(exchange, fault->ms, a_bit_more);
     exchange->ops->more(exchange);
 }
 
@@ -243,7 +248,7 @@ static void answer_slowly(struct exchange *exchange)
     if (exchange->fault.ms <= 0)
         exchange->fault.ms = 1;
     if (exchange->response.body.len > 0 && exchange->ops != NULL)
-        after(exchange, exchange->fault.ms, one_byte_more);
+        after(exchange, exchange->fault.ms, a_bit_more);
     answer_now(exchange);
 }
 

@@ -131,7 +131,7 @@ static void draw_fault(uint64_t *state, struct fault *fault)
         {.kind = FAULT_EMPTY, .after = true},
         {.kind = FAULT_DELAY, .ms = 300},
         {.kind = FAULT_DELAY, .ms = 300, .after = true},
-        {.kind = FAULT_SLOW, .ms = 1, .after = true},
+        {.kind = FAULT_SLOW, .ms = 1, .most_ms = 500, .after = true},
     };
 
     *fault = drawn[draw(state) % ARRAY_LEN(drawn)];

@@ -17,7 +17,7 @@ enum fault_kind {
     FAULT_RST_STREAM, /* HTTP/2: this stream only; HTTP/1.1: as reset */
     FAULT_GOAWAY,     /* HTTP/2: GOAWAY, then the connection ends; HTTP/1.1: closed unanswered */
     FAULT_HANG,       /* no answer until ms went by; 0: ever */
-    FAULT_SLOW,       /* a byte of the body each ms */
+    FAULT_SLOW,       /* a byte of the body each ms, or more so that most_ms suffice */
     FAULT_TRUNCATE,   /* half of the body, then the end */
     FAULT_GARBAGE,    /* HTML with 200 */
     FAULT_EMPTY,      /* 200 without a body */
@@ -29,6 +29,7 @@ struct fault { /* what to do to one request */
     bool after;
     int status;
     int64_t ms;                  /* real time */
+    int64_t most_ms;             /* of a slow one, all in all; 0: any */
     char name[48];               /* for requests.log: "reset after #3" */
     struct json_object *headers; /* owned; NULL: none */
     char *body;                  /* owned; NULL: none */

@@ -2,6 +2,7 @@
 #include "net/loop_private.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -162,6 +163,16 @@ static void signal_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
+/* A mistake of whoever made it, but no reason to wait for ever at the end. */
+static void close_forgotten(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (uv_is_closing(handle))
+        return;
+    log_error("a %s was not freed before the loop", uv_handle_type_name(handle->type));
+    uv_close(handle, NULL);
+}
+
 void loop_free(struct loop *loop)
 {
     if (!loop)
@@ -176,6 +187,7 @@ void loop_free(struct loop *loop)
     uv_close((uv_handle_t *)&loop->look_again, NULL);
     uv_close((uv_handle_t *)&loop->real.uv, NULL);
     uv_close((uv_handle_t *)&loop->wall.uv, NULL);
+    uv_walk(&loop->uv, close_forgotten, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT); /* work on the pool ends, handles close */
     uv_loop_close(&loop->uv);
     loop_timers_finish(&loop->real);

@@ -10,6 +10,7 @@ static struct provider_op *claim(struct rider_op *handle)
     struct provider_op *op = (struct provider_op *)(void *)handle;
 
     if (handle_of(handle) != HANDLE_OP) {
+        misdeeds.finished_twice++;
         log_error("a plugin finished an operation that postrider does not know, or no longer: "
                   "ignored; tell the plugin's author");
         return NULL;
@@ -17,11 +18,13 @@ static struct provider_op *claim(struct rider_op *handle)
     if (op->state == OP_RUNNING)
         return op;
     if (op->state == OP_RETIRED) {
+        misdeeds.finished_twice++;
         log_error("a plugin finished the same %s twice: ignored; tell the plugin's author",
                   op_name(op->kind));
         return NULL;
     }
     if (op->state == OP_ENDED && !op->by_host) {
+        misdeeds.finished_twice++;
         seat_log(op->seat, LOG_LEVEL_ERROR,
                  "the plugin finished the same %s twice: ignored; tell the plugin's author",
                  op_name(op->kind));
@@ -38,6 +41,7 @@ static struct provider_op *claim(struct rider_op *handle)
 /* A success in the wrong words: for a send it may well have happened. */
 static void misspoken(struct provider_op *op)
 {
+    misdeeds.made_no_sense++;
     seat_log(op->seat, LOG_LEVEL_ERROR,
              "the plugin finished %s with an answer that makes no sense for it", op_name(op->kind));
     op_fail(op, op->kind == OP_SEND ? RIDER_UNCERTAIN : RIDER_BROKEN, RIDER_MESSAGE,

@@ -1,7 +1,8 @@
 /* provider/handles.c: is this pointer, handed back by a plugin, one that we gave out?
  *
  * An operation, a timer and a request come back with nothing but their address, some too late or
- * twice. This is the one global of the room; everything here is on the loop thread. */
+ * twice. These, and the
+ * count of misdeeds, are the only globals of the room. */
 #include "provider/private.h"
 
 #include "base/mem.h"
@@ -12,6 +13,12 @@ static struct map handles;
 static struct provider_op *retired[RETIRED];
 static size_t next_retired;
 static int users;
+struct provider_misdeeds misdeeds;
+
+void provider_misdeeds(struct provider_misdeeds *misdeeds_r)
+{
+    *misdeeds_r = misdeeds;
+}
 
 void handle_add(const void *pointer, enum handle handle)
 {

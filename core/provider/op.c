@@ -160,6 +160,7 @@ static void end_by_host(struct provider_op *op)
     const char *detail = op->asked ? "cancelled, and the plugin did not end it"
                                    : "the plugin did not end it by its deadline";
 
+    misdeeds.never_finished++;
     seat_log(op->seat, LOG_LEVEL_WARN, "the plugin did not finish %s, even when asked to: ended",
              op_name(op->kind));
     op->by_host = true;

@@ -178,7 +178,8 @@ void handle_add(const void *pointer, enum handle handle);
 void handle_drop(const void *pointer);
 enum handle handle_of(const void *pointer);
 void handle_retire(struct provider_op *op); /* freed only when 256 more have been */
-void handle_users(int change);              /* the last set frees them all        */
+extern struct provider_misdeeds misdeeds;
+void handle_users(int change); /* the last set frees them all        */
 
 /* -- generation.c ------------------------------------------------------------------------------ */
 int generation_load(struct provider *provider, char **settings, struct buf *error,

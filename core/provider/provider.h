@@ -92,6 +92,16 @@ struct provider_generation_status {
 void provider_set_status(struct provider_set *set,
                          void (*item)(void *arg, const struct provider_generation_status *),
                          void *arg);
+/* What plugins did wrong in this process so far; each was also logged. */
+struct provider_misdeeds {
+    uint64_t finished_twice;   /* or finished what was not theirs to finish          */
+    uint64_t never_finished;   /* ended by the host after deadline, cancel and grace */
+    uint64_t made_no_sense;    /* an answer that does not fit its operation          */
+    uint64_t held_at_close;    /* timers and requests                                */
+    uint64_t requests_refused; /* a token asked for a foreign origin, bad URLs       */
+};
+void provider_misdeeds(struct provider_misdeeds *misdeeds_r);
+
 /* A word for the state: "live", "draining", "parked". */
 const char *provider_state_name(enum provider_state state);
 #endif

@@ -102,6 +102,16 @@ static void pump_all(struct provider_session *session)
     }
 }
 
+/* Where all mailboxes share a limit, each has its turn to be asked first. Never below plugin code,
+ * since a reload walks the same list. */
+static void rotate(struct provider *provider)
+{
+    struct list *first = provider->sessions.next;
+
+    list_remove(first);
+    list_add(&provider->sessions, first);
+}
+
 static void answer(struct rider_http *http, const struct rider_http_response *response)
 {
     struct seat *seat = http->seat;
@@ -115,6 +125,7 @@ static void answer(struct rider_http *http, const struct rider_http_response *re
     http->done(http->arg, response);
     request_free(http);
     seat_weigh(seat);
+    rotate(seat->session->provider);
     pump_all(seat->session);
 }
 
@@ -393,6 +404,7 @@ struct rider_http *host_http(const struct rider_host *host,
     }
     error = refusal(seat, &http->request);
     if (error) {
+        misdeeds.requests_refused++;
         seat_log(seat, LOG_LEVEL_WARN, "a request was refused: %s", error);
         answer_soon(http, error);
     } else {

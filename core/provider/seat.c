@@ -141,6 +141,7 @@ static void take_back(struct seat *seat)
         seat_log(seat, LOG_LEVEL_WARN,
                  "the plugin closed this mailbox while it held %zu timers and %zu requests", timers,
                  requests);
+    misdeeds.held_at_close += timers + requests;
     generation->lost_timers += timers;
     generation->lost_requests += requests;
 }

@@ -58,6 +58,8 @@ static const char *const leads[] = {"returning",
                                     "do dnia",
                                     "до"};
 
+enum { english_leads = 13 }; /* the first of them are English */
+
 /* The first letters that tell months apart, in the languages above. */
 static const struct {
     const char *start;
@@ -213,14 +215,15 @@ static bool in_words(const char *at, struct date *date)
     return is_date(date);
 }
 
-/* Of two readings of 05/01 the one that lies within half a year ahead, if only one does. */
-static bool settle_order(struct date *date, int64_t today)
+/* Only in English is 05/01 read either way; then the reading that lies within two months ahead, if
+ * only one does. */
+static bool settle_order(struct date *date, bool english, int64_t today)
 {
     struct date other = {date->year, date->day, date->month};
     int64_t a, b;
     bool a_near, b_near;
 
-    if (!is_date(&other) || date->day == date->month)
+    if (!is_date(&other) || date->day == date->month || (!english && is_date(date)))
         return is_date(date);
     if (!is_date(date)) {
         *date = other;
@@ -238,7 +241,7 @@ static bool settle_order(struct date *date, int64_t today)
 }
 
 /* "2024-08-12", "12.08.2024", "12.08.", "05/01/2010". */
-static bool in_digits(const char *at, struct date *date, int64_t today)
+static bool in_digits(const char *at, struct date *date, bool english, int64_t today)
 {
     int first, second, third = 0;
     char mark;
@@ -261,7 +264,7 @@ static bool in_digits(const char *at, struct date *date, int64_t today)
         third += 2000;
     *date = (struct date){third, second, first};
     if (mark == '/' || mark == '-') /* either order is written with these */
-        return settle_order(date, today);
+        return settle_order(date, english, today);
     return is_date(date);
 }
 
@@ -297,7 +300,7 @@ int64_t mail_auto_returns(const char *folded, int64_t now)
             if (word_before(folded, at))
                 continue;
             skip_small(&after);
-            if (!in_digits(after, &date, today)) {
+            if (!in_digits(after, &date, i < english_leads, today)) {
                 date = (struct date){0};
                 if (!in_words(after, &date))
                     continue;

@@ -224,6 +224,17 @@ class SignIn(Case):
         self.assertIn("error=access_denied", answer.headers["Location"])
         self.assertNotIn("code=", answer.headers["Location"])
 
+    def test_hint_of_an_alias_leads_to_its_owner(self):
+        self.box.ask("google.consent")
+        answer = self.http("GET", "/o/oauth2/v2/auth?" + self.auth_query(
+            login_hint="a@acme.example"))
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(answer.headers["Location"]).query)
+        self.tokens = self.exchange(query["code"][0]).json
+        self.assertEqual(self.call("GET", "profile").json["emailAddress"], ANA)
+        answer = self.http("GET", "/o/oauth2/v2/auth?" + self.auth_query(
+            login_hint="nobody@acme.example"))
+        self.assertEqual(answer.status, 400)
+
     def test_partial_scope_grant(self):
         self.box.ask("google.consent", account=ANA, scopes=[HEADERS[0], HEADERS[2]])
         answer = self.http("GET", "/o/oauth2/v2/auth?" + self.auth_query(HEADERS))

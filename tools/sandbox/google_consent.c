@@ -164,14 +164,14 @@ static void allow(const struct ask *ask, struct google_account *account, unsigne
 
 static void accounts_add(struct buf *page, const struct ask *ask)
 {
-    const struct google_account *account;
+    const struct google_account *account, *hinted = google_account_behind(ask->hint);
     size_t at = 0;
 
     buf_add_str(page, "<fieldset><legend>Choose an account</legend>");
     while ((account = map_next(&google_state()->accounts, &at, NULL, NULL))) {
         buf_add_str(page, "<label><input type=radio name=account value=\"");
         html_add(page, account->address);
-        buf_printf(page, "\"%s> ", text_same(account->address, ask->hint) ? " checked" : "");
+        buf_printf(page, "\"%s> ", account == hinted ? " checked" : "");
         html_add(page, account->name ? account->name : account->address);
         buf_add_str(page, " &lt;");
         html_add(page, account->address);
@@ -218,7 +218,7 @@ static void automatic(const struct ask *ask, struct sbx_response *response)
     struct google_account *account;
     unsigned ticked = consent->scopes ? 0 : ~0u;
 
-    account = google_account_get(consent->account ? consent->account : ask->hint);
+    account = google_account_behind(consent->account ? consent->account : ask->hint);
     for (char **name = consent->scopes; name && *name; name++) {
         unsigned scope;
 

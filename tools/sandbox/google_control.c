@@ -54,6 +54,11 @@ static void aliases_set(struct google_account *account, struct json_object *list
 {
     size_t count = json_object_array_length(list);
 
+    for (size_t i = 0; i < account->alias_count; i++) {
+        free(account->aliases[i].address);
+        free(account->aliases[i].name);
+    }
+    free(account->aliases);
     account->aliases = mem_array(count, sizeof(*account->aliases));
     account->alias_count = count;
     for (size_t i = 0; i < count; i++) {

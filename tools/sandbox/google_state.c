@@ -55,6 +55,19 @@ bool google_account_owns(const struct google_account *account, const char *addre
     return false;
 }
 
+struct google_account *google_account_behind(const char *address)
+{
+    struct google_account *account = google_account_get(address);
+    size_t at = 0;
+
+    if (account || !address)
+        return account;
+    while ((account = map_next(&google_state()->accounts, &at, NULL, NULL)))
+        if (google_account_owns(account, address))
+            break;
+    return account;
+}
+
 uint64_t google_mix(uint64_t value)
 {
     value += 0x9e3779b97f4a7c15u;

@@ -96,6 +96,8 @@ struct google *google_state(void);
 /* Lent; NULL: not there. Any case. */
 struct google_account *google_account_get(const char *address);
 struct google_account *google_account_new(const char *address, const char *name);
+/* The account of that address, or else the one it is an alias of. NULL: nobody's. */
+struct google_account *google_account_behind(const char *address);
 /* The account itself or one of its accepted aliases. */
 bool google_account_owns(const struct google_account *account, const char *address);
 

@@ -1,0 +1,530 @@
+/* engine/json.c: what the engine knows, as JSON for the API, the CLI and the pages. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "campaign/simulate.h"
+#include "config/daemon.h"
+#include "engine/internal.h"
+#include "mail/address.h"
+#include "mailbox/mailbox.h"
+#include "match/match.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <string.h>
+
+static void add_text(struct json_object *to, const char *key, const char *text)
+{
+    json_object_object_add(to, key, text ? json_object_new_string(text) : NULL);
+}
+
+static void add_number(struct json_object *to, const char *key, int64_t value)
+{
+    json_object_object_add(to, key, json_object_new_int64(value));
+}
+
+/* RFC 3339; null for never. */
+static void add_time(struct json_object *to, const char *key, int64_t ms)
+{
+    char text[32];
+
+    add_text(to, key, ms <= 0 || ms == INT64_MAX ? NULL : clock_text(ms, text));
+}
+
+static void add_list(struct json_object *to, const char *key, char **list)
+{
+    struct json_object *array = list ? json_object_new_array() : NULL;
+
+    for (size_t i = 0; list && list[i]; i++)
+        json_object_array_add(array, json_object_new_string(list[i]));
+    json_object_object_add(to, key, array);
+}
+
+static int give(struct json_object *json, struct buf *out)
+{
+    buf_add_str(out, json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN |
+                                                              JSON_C_TO_STRING_NOSLASHESCAPE));
+    json_object_put(json);
+    return 0;
+}
+
+static const char *word(const char *const *words, size_t count, int32_t value)
+{
+    return value >= 0 && (size_t)value < count && words[value] ? words[value] : "unknown";
+}
+#define WORD(words, value) word(words, ARRAY_LEN(words), value)
+
+static const char *const campaign_words[] = {NULL,     "draft",   "running",
+                                             "paused", "removed", "starting"};
+static const char *const enrolment_words[] = {NULL,      "active", "done",
+                                              "stopped", "failed", "uncertain"};
+static const char *const message_words[] = {NULL,   "planned", "intended",  "staged",
+                                            "sent", "failed",  "uncertain", "stopped"};
+static const char *const grade_words[] = {NULL, "fenced", "observed", "at most once"};
+static const char *const reply_words[] = {
+    NULL,          "reply",          "auto-reply",  "out-of-office", "bounce-hard",
+    "bounce-soft", "bounce-unknown", "unsubscribe", "complaint"};
+static const char *const access_words[] = {NULL, "send", "headers", "full"};
+
+/* -- campaigns
+ * -------------------------------------------------------------------------------------- */
+
+static struct json_object *metrics(const struct campaign_counts *counts)
+{
+    struct json_object *json = json_object_new_object();
+    const struct {
+        const char *key;
+        int64_t value;
+    } all[] = {
+        {"people", counts->people},
+        {"messages", counts->people * counts->steps},
+        {"planned", counts->planned},
+        {"in_flight", counts->intended},
+        {"sent", counts->sent},
+        {"stopped", counts->stopped},
+        {"failed", counts->failed},
+        {"uncertain", counts->uncertain},
+        {"answered", counts->answered},
+        {"auto_replied", counts->auto_replied},
+        {"bounced", counts->bounced_hard + counts->bounced_soft + counts->bounced_unknown},
+        {"bounced_hard", counts->bounced_hard},
+        {"bounced_soft", counts->bounced_soft},
+        {"bounced_unknown", counts->bounced_unknown},
+        {"unsubscribed", counts->unsubscribed},
+        {"complained", counts->complained},
+        {"interested", counts->interested},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        add_number(json, all[i].key, all[i].value);
+    return json;
+}
+
+static void add_senders(struct json_object *json, struct store_txn *txn,
+                        const struct campaign *campaign)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < campaign->mailbox_count; i++) {
+        auto_record(mailbox) mailbox = {0};
+
+        if (store_mailbox_get(txn, campaign->mailboxes[i], &mailbox) == 0)
+            json_object_array_add(list, json_object_new_string(mailbox.address));
+    }
+    json_object_object_add(json, "mailboxes", list);
+}
+
+int engine_campaign_json(struct engine *engine, uint64_t id, struct buf *out)
+{
+    auto_read struct store_txn *txn = NULL;
+    auto_record(campaign) campaign = {0};
+    auto_record(campaign_counts) counts = {0};
+    struct json_object *json;
+    int r = store_read(engine->options.store, &txn);
+
+    if (r == 0)
+        r = store_campaign_get(txn, id, &campaign);
+    if (r < 0)
+        return r;
+    store_counts_get(txn, id, &counts);
+    json = json_object_new_object();
+    add_number(json, "id", (int64_t)id);
+    add_text(json, "name", campaign.name);
+    add_text(json, "status", WORD(campaign_words, campaign.status));
+    add_number(json, "revision", campaign.revision);
+    add_time(json, "created_at", campaign.created_at);
+    add_time(json, "started_at", campaign.started_at);
+    add_number(json, "steps", counts.steps);
+    add_senders(json, txn, &campaign);
+    json_object_object_add(json, "metrics", metrics(&counts));
+    return give(json, out);
+}
+
+/* -- mailboxes
+ * -------------------------------------------------------------------------------------- */
+
+static struct json_object *abilities(uint32_t can)
+{
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } names[] = {
+        {RIDER_CAN_SEND, "send"}, {RIDER_CAN_LIST, "list"},     {RIDER_CAN_LABEL, "label"},
+        {RIDER_CAN_READ, "read"}, {RIDER_CAN_STAGE, "stage"},   {RIDER_CAN_FIND, "find"},
+        {RIDER_CAN_FILE, "file"}, {RIDER_CAN_THREAD, "thread"}, {RIDER_CAN_REPORT, "report"},
+    };
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (can & names[i].bit)
+            json_object_array_add(list, json_object_new_string(names[i].name));
+    return list;
+}
+
+static const char *grade(const struct mailbox *mailbox, uint32_t can)
+{
+    if (mailbox->promise != PROMISE_FAST && (can & RIDER_CAN_STAGE) && (can & RIDER_CAN_FIND))
+        return "fenced";
+    return can & RIDER_CAN_FIND ? "observed" : "at most once";
+}
+
+int engine_mailbox_json(struct engine *engine, uint64_t id, struct buf *out)
+{
+    auto_read struct store_txn *txn = NULL;
+    auto_record(mailbox) mailbox = {0};
+    auto_record(mailbox_pulse) pulse = {0};
+    struct box *box = box_of(engine, id);
+    uint32_t can = box && box->session ? provider_session_can(box->session) : 0;
+    struct json_object *json;
+    int r = store_read(engine->options.store, &txn);
+
+    if (r == 0)
+        r = store_mailbox_get(txn, id, &mailbox);
+    if (r < 0)
+        return r;
+    store_pulse_get(txn, id, &pulse);
+    json = json_object_new_object();
+    add_number(json, "id", (int64_t)id);
+    add_text(json, "address", mailbox.address);
+    add_text(json, "provider", mailbox.provider);
+    add_text(json, "status", mailbox_status_name(mailbox.status));
+    add_text(json, "why", mailbox.why);
+    add_text(json, "access", WORD(access_words, mailbox.access));
+    add_text(json, "promise", mailbox.promise == PROMISE_FAST ? "fast" : "strict");
+    add_text(json, "grade", can ? grade(&mailbox, can) : NULL);
+    json_object_object_add(json, "can", abilities(can));
+    add_list(json, "granted", mailbox.granted);
+    add_text(json, "name", mailbox.name);
+    add_list(json, "aliases", mailbox.aliases);
+    add_text(json, "zone", mailbox.zone);
+    add_time(json, "connected_at", mailbox.connected_at);
+    add_time(json, "listed_at", pulse.listed_at);
+    add_time(json, "last_sent_at", pulse.last_sent_at);
+    add_number(json, "sent_today",
+               pulse.day == brain_day(&engine->reader, mailbox.zone, clock_wall())
+                   ? (int64_t)pulse.sent_today
+                   : 0);
+    add_time(json, "held_until", box && box->hold_send > clock_wall() ? box->hold_send : 0);
+    add_number(json, "in_flight", box ? (int64_t)box->sending : 0);
+    return give(json, out);
+}
+
+/* -- explain
+ * ------------------------------------------------------------------------------------------ */
+
+static struct json_object *message_json(const struct message *message)
+{
+    struct json_object *json = json_object_new_object();
+
+    add_number(json, "step", message->step + 1);
+    add_text(json, "state", WORD(message_words, message->state));
+    add_text(json, "grade", WORD(grade_words, message->grade));
+    add_number(json, "attempts", message->attempt);
+    add_text(json, "subject", message->subject);
+    add_time(json, "minted_at", message->minted_at);
+    add_time(json, "sent_at", message->sent_at);
+    add_text(json, "message_id", message->final_id ? message->final_id : message->message_id);
+    add_text(json, "our_message_id", message->message_id);
+    add_text(json, "provider_id", message->provider_id);
+    add_text(json, "thread_id", message->thread_id);
+    add_text(json, "detail", message->detail);
+    return json;
+}
+
+static struct json_object *reply_json(const struct reply *reply)
+{
+    struct json_object *json = json_object_new_object(), *list = json_object_new_array();
+
+    add_number(json, "id", (int64_t)reply->id);
+    add_text(json, "kind", WORD(reply_words, reply->kind));
+    add_number(json, "step", reply->step + 1);
+    add_time(json, "received_at", reply->received_at);
+    add_time(json, "recorded_at", reply->recorded_at);
+    add_time(json, "returns_at", reply->returns_at);
+    add_text(json, "from", reply->from);
+    add_text(json, "subject", reply->subject);
+    add_text(json, "why", reply->why);
+    json_object_object_add(json, "other_address", json_object_new_boolean(reply->other_address));
+    json_object_object_add(json, "interested", json_object_new_boolean(reply->interested));
+    for (size_t i = 0; i < reply->evidence_count; i++) {
+        struct json_object *evidence = json_object_new_object();
+
+        add_text(evidence, "kind",
+                 match_evidence_name((enum match_evidence)reply->evidence[i].kind));
+        add_text(evidence, "text", reply->evidence[i].text);
+        json_object_array_add(list, evidence);
+    }
+    json_object_object_add(json, "evidence", list);
+    return json;
+}
+
+static void add_messages(struct json_object *json, struct store_txn *txn,
+                         const struct enrolment *enrolment)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (uint16_t step = 0; step < enrolment->steps; step++) {
+        auto_record(message) message = {0};
+
+        if (store_message_get(txn, enrolment->id, step, &message) == 0)
+            json_object_array_add(list, message_json(&message));
+    }
+    json_object_object_add(json, "messages", list);
+}
+
+static void add_replies(struct json_object *json, struct store_txn *txn, uint64_t enrolment)
+{
+    struct json_object *list = json_object_new_array();
+    uint64_t after = 0;
+
+    for (;;) {
+        auto_record(reply) reply = {0};
+
+        if (store_reply_next_of(txn, enrolment, after, &reply) < 0)
+            break;
+        after = reply.id;
+        json_object_array_add(list, reply_json(&reply));
+    }
+    json_object_object_add(json, "replies", list);
+}
+
+/* What holds the next message right now, by the code that decides. */
+static void add_next(struct json_object *json, struct engine *engine, struct store_txn *txn,
+                     struct decide_facts *facts)
+{
+    struct json_object *next;
+    struct decision decision = {0};
+    const struct enrolment *enrolment = &facts->enrolment;
+
+    if (enrolment->status != ENROLMENT_ACTIVE || enrolment->step >= enrolment->steps) {
+        json_object_object_add(json, "next", NULL);
+        return;
+    }
+    next = json_object_new_object();
+    add_number(next, "step", enrolment->step + 1);
+    add_time(next, "due_at", enrolment->due);
+    if (decide_ask(txn, &engine->reader, facts, clock_wall(), &decision) == 0) {
+        add_text(next, "rule",
+                 decision.verdict == DECIDE_GO && enrolment->rule
+                     ? enrolment->rule
+                     : decide_rule_name(decision.rule));
+        add_text(next, "why", decision.sentence[0] ? decision.sentence : enrolment->why);
+        add_time(next, "not_before", decision.verdict == DECIDE_LATER ? decision.at : 0);
+    }
+    json_object_object_add(json, "next", next);
+}
+
+static struct json_object *enrolment_json(struct engine *engine, struct store_txn *txn, uint64_t id)
+{
+    struct decide_facts facts = {0};
+    struct json_object *json = NULL;
+
+    if (decide_load(txn, &engine->reader, id, &facts) == 0) {
+        json = json_object_new_object();
+        add_number(json, "enrolment", (int64_t)id);
+        add_text(json, "campaign", facts.campaign.name);
+        add_text(json, "mailbox", facts.mailbox.address);
+        add_text(json, "status", WORD(enrolment_words, facts.enrolment.status));
+        add_text(json, "rule", facts.enrolment.rule);
+        add_text(json, "why", facts.enrolment.why);
+        add_next(json, engine, txn, &facts);
+        add_messages(json, txn, &facts.enrolment);
+        add_replies(json, txn, id);
+    }
+    decide_facts_finish(&facts);
+    return json;
+}
+
+int engine_explain_json(struct engine *engine, const char *address, struct buf *out)
+{
+    auto_read struct store_txn *txn = NULL;
+    auto_record(person) person = {0};
+    auto_record(suppression) suppression = {0};
+    auto_buf struct buf key = {0};
+    struct json_object *json, *list;
+    bool suppressed = false, known;
+    uint64_t id;
+    int r = mail_address_key(address, &key);
+
+    if (r == 0)
+        r = store_read(engine->options.store, &txn);
+    if (r == 0)
+        r = person_suppressed(txn, buf_text(&key), &suppressed);
+    if (r < 0)
+        return r;
+    known =
+        store_person_find(txn, buf_text(&key), &id) == 0 && store_person_get(txn, id, &person) == 0;
+    if (!known && !suppressed)
+        return -ENOENT;
+    store_suppression_find(txn, SUPPRESS_ADDRESS, buf_text(&key), &suppression);
+    json = json_object_new_object();
+    add_text(json, "address", known ? person.address : address);
+    json_object_object_add(json, "suppressed", json_object_new_boolean(suppressed));
+    add_text(json, "suppressed_why", suppression.why);
+    add_time(json, "answered_at", person.answered_at);
+    list = json_object_new_array();
+    for (size_t i = 0; i < person.enrolment_count; i++) {
+        struct json_object *enrolment = enrolment_json(engine, txn, person.enrolments[i]);
+
+        if (enrolment)
+            json_object_array_add(list, enrolment);
+    }
+    json_object_object_add(json, "campaigns", list);
+    return give(json, out);
+}
+
+/* -- status
+ * ---------------------------------------------------------------------------------------------- */
+
+int engine_status_json(struct engine *engine, struct buf *out)
+{
+    struct json_object *json = json_object_new_object();
+    struct box *box;
+    size_t at = 0;
+    int64_t sending = 0, doubts = 0, listing = 0;
+
+    while ((box = map_next(&engine->boxes, &at, NULL, NULL))) {
+        sending += box->sending;
+        listing += box->listing;
+        LIST_EACH(node, &box->doubts)
+        doubts++;
+    }
+    add_time(json, "now", clock_wall());
+    json_object_object_add(json, "virtual_clock", json_object_new_boolean(clock_offset() != 0));
+    add_time(json, "since", engine->began);
+    add_number(json, "mailboxes_worked", (int64_t)engine->boxes.count);
+    add_number(json, "in_flight", sending);
+    add_number(json, "listing", listing);
+    add_number(json, "in_doubt", doubts);
+    add_number(json, "store_free_percent", store_free_percent(engine->options.store));
+    json_object_object_add(json, "frozen", json_object_new_boolean(engine->frozen));
+    return give(json, out);
+}
+
+/* -- preview
+ * -----------------------------------------------------------------------------------------------
+ */
+
+enum { PREVIEW_MAX = 200 };
+
+struct preview {
+    struct engine *engine;
+    struct store_txn *txn;
+    struct decide_facts *facts;
+    size_t count;
+    struct json_object *list;
+};
+
+static void preview_one(void *arg, size_t person, size_t mailbox, size_t step, int64_t at)
+{
+    struct preview *preview = arg;
+    struct decide_facts *facts = &preview->facts[person];
+    struct json_object *json = json_object_new_object();
+    struct prepared prepared = {0};
+    auto_buf struct buf error = {0};
+    struct prepare_input input = {.brain = &preview->engine->reader,
+                                  .sequence = facts->sequence,
+                                  .campaign = &facts->campaign,
+                                  .enrolment = &facts->enrolment,
+                                  .person = &facts->person,
+                                  .mailbox = &facts->mailbox,
+                                  .now = at};
+
+    (void)mailbox;
+    facts->enrolment.step = (uint16_t)step;
+    add_text(json, "to", facts->person.address);
+    add_text(json, "mailbox", facts->mailbox.address);
+    add_number(json, "step", (int64_t)step + 1);
+    add_time(json, "planned_at", at);
+    if (prepare_message(preview->txn, &input, &prepared, &error) < 0) {
+        add_text(json, "error", buf_text(&error));
+    } else {
+        add_text(json, "from", prepared.from);
+        add_text(json, "subject", prepared.parts.subject);
+        add_text(json, "text", prepared.parts.text);
+        add_text(json, "html", prepared.parts.html);
+    }
+    prepared_finish(&prepared);
+    json_object_array_add(preview->list, json);
+}
+
+static void preview_times(struct preview *preview)
+{
+    struct decide_facts *facts = preview->facts;
+    const struct holidays *holidays[32];
+    struct simulate_person people[PREVIEW_MAX];
+    struct simulate_mailbox *boxes = mem_array(preview->count, sizeof(*boxes));
+    struct simulate_input input = {
+        .sequence = facts[0].sequence,
+        .zones = preview->engine->reader.zones,
+        .holidays = holidays,
+        .holidays_count = brain_holidays(&preview->engine->reader, facts[0].sequence, holidays, 32),
+        .start = clock_wall(),
+        .people = people,
+        .people_count = preview->count,
+        .mailboxes = boxes,
+        .mailbox_count = facts[0].campaign.mailbox_count,
+        .seed = facts[0].campaign.id,
+    };
+
+    for (size_t i = 0; i < preview->count; i++)
+        people[i] = (struct simulate_person){.address = facts[i].person.address,
+                                             .zone = facts[i].enrolment.zone};
+    if (input.mailbox_count > preview->count)
+        input.mailbox_count = preview->count;
+    for (size_t i = 0; i < input.mailbox_count; i++)
+        boxes[i] = (struct simulate_mailbox){.address = facts[i].mailbox.address,
+                                             .zone = facts[i].mailbox.zone,
+                                             .last_sent = facts[i].pulse.last_sent_at,
+                                             .first_sent = facts[i].lane.first_sent_at};
+    simulate(&input, preview_one, preview);
+    free(boxes);
+}
+
+static size_t preview_load(struct preview *preview, uint64_t campaign, uint64_t *after,
+                           size_t limit)
+{
+    size_t count = 0;
+
+    while (count < limit) {
+        auto_record(enrolment) enrolment = {0};
+        struct decide_facts *facts = &preview->facts[count];
+
+        if (store_enrolment_next(preview->txn, campaign, *after, &enrolment) < 0)
+            break;
+        *after = enrolment.id;
+        if (decide_load(preview->txn, &preview->engine->reader, enrolment.id, facts) == 0)
+            count++;
+        else
+            decide_facts_finish(facts);
+    }
+    return count;
+}
+
+int engine_preview_json(struct engine *engine, uint64_t campaign, uint64_t after, size_t limit,
+                        struct buf *out, struct buf *error)
+{
+    auto_read struct store_txn *txn = NULL;
+    struct preview preview = {.engine = engine};
+    struct json_object *json;
+    int r = store_read(engine->options.store, &txn);
+
+    if (r < 0) {
+        buf_add_str(error, strerror(-r));
+        return r;
+    }
+    if (!limit || limit > PREVIEW_MAX)
+        limit = PREVIEW_MAX;
+    preview.txn = txn;
+    preview.facts = mem_array(limit, sizeof(*preview.facts));
+    preview.list = json_object_new_array();
+    preview.count = preview_load(&preview, campaign, &after, limit);
+    if (preview.count)
+        preview_times(&preview);
+    json = json_object_new_object();
+    json_object_object_add(json, "messages", preview.list);
+    add_number(json, "next", preview.count == limit ? (int64_t)after : 0);
+    for (size_t i = 0; i < preview.count; i++)
+        decide_facts_finish(&preview.facts[i]);
+    free(preview.facts);
+    return give(json, out);
+}

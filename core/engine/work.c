@@ -1,0 +1,214 @@
+/* engine/work.c: what is done at the provider after its reason is on disk: labels, drafts, last
+ * ids. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { WORK_TRIES = 10 };
+
+struct job { /* some work of one kind; labels of one name go together */
+    struct box *box;
+    struct engine *engine;
+    uint64_t mailbox;
+    struct work items[WORK_BATCH];
+    size_t count;
+    bool done; /* false: later, at */
+    int64_t at;
+};
+
+static void job_free(struct job *job)
+{
+    for (size_t i = 0; i < job->count; i++)
+        record_work_finish(&job->items[i]);
+    free(job);
+}
+
+static int job_apply(struct store_txn *txn, void *arg)
+{
+    struct job *job = arg;
+
+    for (size_t i = 0; i < job->count; i++) {
+        struct work item = job->items[i];
+        int r;
+
+        item.attempts++;
+        item.due = job->at;
+        r = job->done || item.attempts >= WORK_TRIES ? store_work_del(txn, job->mailbox, item.id)
+                                                     : store_work_put(txn, &item);
+        if (r < 0 && r != -ENOENT)
+            return r;
+    }
+    return 0;
+}
+
+static void job_kept(void *arg, int status)
+{
+    struct job *job = arg;
+    struct box *box = job->box;
+
+    box->working = false;
+    box->work_at =
+        status < 0 ? clock_wall() + backoff(++box->work_failures) : (job->done ? 0 : job->at);
+    job_free(job);
+    box_wake(box);
+}
+
+static void job_end(struct job *job, bool done, int64_t at)
+{
+    job->done = done;
+    job->at = at;
+    engine_submit(job->engine, job_apply, job_kept, job);
+}
+
+static void job_failed(struct job *job, const struct rider_failure *failure)
+{
+    int64_t wait = backoff(job->items[0].attempts + 1);
+
+    if (failure->kind == RIDER_UNSUPPORTED || failure->kind == RIDER_PERMANENT ||
+        failure->kind == RIDER_ABSENT) {
+        log_info("%s: %s: %s", job->box->mailbox.address,
+                 job->items[0].label ? job->items[0].label : "after a send",
+                 failure->detail ? failure->detail : "can't be done");
+        job_end(job, true, 0);
+        return;
+    }
+    box_hold(job->box, failure, job->items[0].attempts + 1);
+    if (failure->retry_after > wait)
+        wait = failure->retry_after;
+    job_end(job, false, clock_wall() + wait);
+}
+
+static void job_done(void *arg, const struct provider_result *result)
+{
+    struct job *job = arg;
+
+    if (result->failure) {
+        job_failed(job, result->failure);
+        return;
+    }
+    job->box->work_failures = 0;
+    job_end(job, true, 0);
+}
+
+/* -- the last identity of what was sent ----------------------------------------------------------
+ */
+
+static void resolved(struct outcome *outcome, int status)
+{
+    struct job *job = outcome->then_arg;
+
+    job->box->work_at = outcome->work ? 0 : job->box->work_at;
+    outcome_free(outcome);
+    job_end(job, status == 0, clock_wall() + backoff(job->items[0].attempts + 1));
+}
+
+static void resolve_found(void *arg, const struct provider_result *result)
+{
+    struct job *job = arg;
+    struct outcome *outcome;
+
+    if (result->failure) {
+        job_failed(job, result->failure);
+        return;
+    }
+    outcome = outcome_new(
+        job->box, (struct message_ref){job->items[0].enrolment, job->items[0].step}, OUTCOME_SENT);
+    outcome_ids(outcome, result->sent);
+    outcome->then = resolved;
+    outcome->then_arg = job;
+    outcome_commit(outcome);
+}
+
+static void ask_provider(struct job *job)
+{
+    const struct work *work = &job->items[0];
+    auto_read struct store_txn *txn = NULL;
+    auto_record(message) message = {0};
+    struct rider_message asked = {.size = sizeof(asked)};
+    char token[48];
+
+    if (store_read(job->engine->options.store, &txn) < 0 ||
+        store_message_get(txn, work->enrolment, work->step, &message) < 0) {
+        job_end(job, true, 0);
+        return;
+    }
+    seal_token(job->engine->options.seal, work->enrolment, work->step, token);
+    asked.marker = token;
+    asked.message_id = message.message_id;
+    asked.from = message.from;
+    asked.to = message.to;
+    asked.thread_id = message.thread_id;
+    asked.provider_id = work->kind == WORK_DISCARD ? work->provider_id : message.provider_id;
+    asked.minted = message.first_minted_at;
+    if (work->kind == WORK_DISCARD)
+        provider_discard(job->box->session, &asked, OPERATION_MS, job_done, job);
+    else
+        provider_find(job->box->session, &asked, OPERATION_MS, resolve_found, job);
+}
+
+static void put_labels(struct job *job)
+{
+    const char *ids[WORK_BATCH + 1] = {0}, *add[2] = {job->items[0].label, NULL};
+    static const char *const none[] = {NULL};
+    struct rider_label_change change = {
+        .size = sizeof(change), .provider_ids = ids, .add = add, .remove = none};
+
+    for (size_t i = 0; i < job->count; i++)
+        ids[i] = job->items[i].provider_id;
+    provider_label(job->box->session, &change, OPERATION_MS, job_done, job);
+}
+
+/* Takes the first piece of work that is due, and for a label all that want the same one. */
+static void job_fill(struct job *job, struct store_txn *txn, int64_t now, int64_t *next_r)
+{
+    uint64_t id = 0;
+
+    *next_r = INT64_MAX;
+    while (job->count < WORK_BATCH) {
+        struct work work = {0};
+
+        if (store_work_next(txn, job->mailbox, id, &work) < 0)
+            return;
+        id = work.id;
+        if (work.due > now) {
+            if (work.due < *next_r)
+                *next_r = work.due;
+        } else if (job->count == 0 ||
+                   (work.kind == WORK_LABEL && job->items[0].kind == WORK_LABEL &&
+                    strcmp(work.label, job->items[0].label) == 0)) {
+            job->items[job->count++] = work;
+            continue;
+        }
+        record_work_finish(&work);
+    }
+}
+
+void work_start(struct box *box)
+{
+    struct job *job = mem_new(sizeof(*job));
+    int64_t next = INT64_MAX;
+
+    job->box = box;
+    job->engine = box->engine;
+    job->mailbox = box->id;
+    {
+        auto_read struct store_txn *txn = NULL;
+
+        if (store_read(box->engine->options.store, &txn) == 0)
+            job_fill(job, txn, clock_wall(), &next);
+    }
+    box->work_at = next;
+    if (!job->count) {
+        job_free(job);
+        return;
+    }
+    box->working = true;
+    if (job->items[0].kind == WORK_LABEL)
+        put_labels(job);
+    else
+        ask_provider(job);
+}

@@ -84,7 +84,7 @@ static void judge(struct provider_op *op)
         failure->kind = op->kind == OP_SEND ? RIDER_UNCERTAIN : RIDER_TRANSIENT;
     if (failure->scope < RIDER_MESSAGE || failure->scope > RIDER_SERVICE)
         failure->scope = RIDER_MAILBOX;
-    if (op->kind == OP_SEND && op->left)
+    if (op->kind == OP_SEND && (op->left || failure->kind == RIDER_BROKEN))
         failure->kind = RIDER_UNCERTAIN;
 }
 

@@ -62,7 +62,7 @@ size_t provider_session_busy(const struct provider_session *session); /* operati
  *
  * What the host decides, whatever the plugin said (postrider/failure.h):
  *   - a failed send of which a request other than GET or HEAD left this machine without a 2xx or
- *     4xx coming back is UNCERTAIN;
+ *     4xx coming back is UNCERTAIN, and so is one whose answer could not be read (BROKEN);
  *   - an unknown kind, a malformed answer, or an end at the deadline is UNCERTAIN for a send that
  *     left, else TRANSIENT; a success that makes no sense is UNCERTAIN for a send, else BROKEN;
  *   - where a token could not be had, the failure is the credential source's.

@@ -195,7 +195,7 @@ static int apply_edit(struct store_txn *txn, struct change *change, struct campa
     auto_mistakes struct mistakes mistakes = {0};
     auto_record(campaign_counts) counts = {0};
     const struct sequence *old;
-    size_t sent;
+    size_t sent = 0;
     int r = brain_sequence(&change->engine->writer, campaign, &old);
 
     if (r == 0)

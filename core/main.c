@@ -463,6 +463,15 @@ static int check(struct daemon *daemon)
     return 0;
 }
 
+static int print_routes(void)
+{
+    auto_buf struct buf routes = {0};
+
+    control_routes(&routes);
+    fputs(buf_text(&routes), stdout);
+    return 0;
+}
+
 /* -- the command line
  * -------------------------------------------------------------------------------------------- */
 

@@ -11,6 +11,7 @@ import threading
 import unittest
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from random import Random
 
 import contract
 from sandbox import Sandbox
@@ -419,6 +420,31 @@ class Send(Case):
         many = ", ".join(f"p{n}@there.example" for n in range(101))
         self.send(to=many, status=400)
         self.assertEqual(self.receiver("accepted"), [])
+
+    def test_mangled_mail(self):
+        """Bytes from outside make no crash, no answer that is no JSON, no log that is no UTF-8."""
+        self.box.ask("google.quota", project="off")
+        random = Random(1)
+        whole = mail(to='"Bo, X" <bo@there.example>, (c) cy@there.example', References="<a@b> <c>",
+                     Content_Type="multipart/mixed; boundary=bb",
+                     text="--bb\r\nContent-Type: text/plain\r\n\r\n=3D\r\n--bb--")
+        taken = 0
+        for _ in range(300):
+            bytes_ = bytearray(whole)
+            for _ in range(random.randint(1, 6)):
+                at = random.randrange(len(bytes_))
+                bytes_[at:at + random.choice((0, 1, 20))] = random.choice(
+                    (b"\r\n", b"<", b'"', b"\0", b"\xff", b"--bb", b"=?x?b?", b"(", b":", b"\n "))
+            answer = self.http("POST", USER + "messages/send",
+                               json.dumps({"raw": encoded(bytes(bytes_))}),
+                               {"Authorization": "Bearer " + self.tokens["access_token"]})
+            if answer.status == 200:
+                self.call("GET", f"messages/{answer.json['id']}")
+                taken += 1
+            else:
+                self.assertEqual(answer.reason, "invalidArgument")
+        self.assertGreater(taken, 100)
+        self.assertEqual(len(self.receiver("accepted")), taken)
 
     def test_upload_media_and_multipart_beyond_json(self):
         big = mail(text="line of text\r\n" * 400000)  # 5.6 MB
@@ -863,6 +889,9 @@ class Batch(Case):
                              [])
         self.assertIn("STARRED", self.call("GET", f"messages/{id}").json["labelIds"])
         self.assertEqual(len(self.receiver("accepted")), 1)
+        inner = [line for line in self.box.log("requests") if "batch" in line]
+        self.assertEqual([line["status"] for line in inner], [200, 404, 200, 400, 400, 200])
+        self.assertEqual(inner[1]["path"], USER + "messages/gone")
 
     def test_inner_calls_cost(self):
         self.box.ask("google.quota", project="new", per_minute=50)

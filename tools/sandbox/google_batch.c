@@ -2,6 +2,7 @@
 #include "sandbox/google_api.h"
 
 #include "sandbox/google_tokens.h"
+#include "sandbox/journal.h"
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -117,8 +118,24 @@ static void answer_add(struct buf *out, const char *boundary, const char *id,
     buf_add_str(out, "\r\n");
 }
 
-static void part_run(const struct sbx_request *outer, struct bytes part, const char *boundary,
-                     struct buf *out)
+/* requests.log gets a line for each inner call, so that it can be held to the contract too. */
+static void tell(const struct sbx_request *outer, const struct inner *inner, size_t at,
+                 const struct sbx_response *response)
+{
+    struct json_object *line = json_object_new_object();
+
+    json_object_object_add(line, "batch", json_object_new_int64((int64_t)outer->number));
+    json_object_object_add(line, "part", json_object_new_int64((int64_t)at));
+    google_json_put(line, "method", inner->method);
+    google_json_put(line, "path", inner->path);
+    google_json_put(line, "query", inner->query ? inner->query : "");
+    json_object_object_add(line, "status", json_object_new_int(response->status));
+    google_json_put(line, "note", response->note);
+    journal_line(line);
+}
+
+static void part_run(const struct sbx_request *outer, struct bytes part, size_t at,
+                     const char *boundary, struct buf *out)
 {
     struct google_headers headers;
     struct inner inner = {0};
@@ -137,6 +154,7 @@ static void part_run(const struct sbx_request *outer, struct bytes part, const c
         google_fail(&response, 400, "badRequest", "Media uploads are not supported in a batch.");
     else if (!google_api_handle(&inner.request, &response))
         google_fail(&response, 404, "notFound", "Not Found");
+    tell(outer, &inner, at, &response);
     answer_add(out, boundary, google_headers_get(&headers, "Content-ID"), &response);
     sbx_response_finish(&response);
     inner_finish(&inner);
@@ -180,8 +198,8 @@ void google_batch(const struct sbx_request *request, struct sbx_response *respon
         google_fail(response, 400, "badRequest",
                     "The batch request exceeds the limit of 100 calls.");
     } else {
-        while (google_multipart_next(request->body, boundary, &at, &part))
-            part_run(request, part, answer, &response->body);
+        for (size_t n = 0; google_multipart_next(request->body, boundary, &at, &part); n++)
+            part_run(request, part, n, answer, &response->body);
         buf_printf(&response->body, "--%s--\r\n", answer);
         response->status = 200;
         sbx_response_header(response, "content-type",

@@ -308,7 +308,8 @@ static struct json_object *message_dump(const struct google_message *message)
     for (size_t i = 0; i < message->headers.count; i++) {
         struct json_object *header = json_object_new_array();
 
-        json_object_array_add(header, json_object_new_string(message->headers.list[i].name));
+        json_object_array_add(header, google_json_safe(message->headers.list[i].name,
+                                                       strlen(message->headers.list[i].name)));
         json_object_array_add(header, google_json_safe(message->headers.list[i].value,
                                                        strlen(message->headers.list[i].value)));
         json_object_array_add(list, header);

@@ -170,7 +170,7 @@ static void tell(const struct google_call *call, const struct google_message *me
     google_json_put(entry, "from", from);
     google_json_put(entry, "to", recipients[0]);
     for (char **to = recipients; *to; to++)
-        json_object_array_add(list, json_object_new_string(*to));
+        json_object_array_add(list, google_json_safe(*to, strlen(*to)));
     json_object_object_add(entry, "recipients", list);
     google_json_put(entry, "message_id", message->message_id);
     google_json_put(entry, "our_message_id", ours);

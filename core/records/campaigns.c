@@ -13,7 +13,7 @@ static const struct code_field campaign_fields[] = {
     CODE_FIELD(CODE_I64, campaign, started_at),
     CODE_FIELD(CODE_I64, campaign, changed_at),
 };
-CODE_RECORD(campaign, campaign_fields)
+CODE_RECORD(campaign, campaign_fields, 80)
 
 static const struct code_field campaign_counts_fields[] = {
     CODE_FIELD(CODE_U64, campaign_counts, campaign),
@@ -34,4 +34,4 @@ static const struct code_field campaign_counts_fields[] = {
     CODE_FIELD(CODE_I64, campaign_counts, complained),
     CODE_FIELD(CODE_I64, campaign_counts, interested),
 };
-CODE_RECORD(campaign_counts, campaign_counts_fields)
+CODE_RECORD(campaign_counts, campaign_counts_fields, 136)

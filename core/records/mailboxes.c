@@ -12,7 +12,7 @@ static const struct code_field mailbox_fields[] = {
     CODE_FIELD(CODE_U64, mailbox, invite),       CODE_FIELD(CODE_I64, mailbox, created_at),
     CODE_FIELD(CODE_I64, mailbox, connected_at), CODE_FIELD(CODE_I64, mailbox, changed_at),
 };
-CODE_RECORD(mailbox, mailbox_fields)
+CODE_RECORD(mailbox, mailbox_fields, 136)
 
 static const struct code_field mailbox_pulse_fields[] = {
     CODE_FIELD(CODE_U64, mailbox_pulse, mailbox),
@@ -29,11 +29,11 @@ static const struct code_field mailbox_pulse_fields[] = {
     CODE_FIELD(CODE_TEXT, mailbox_pulse, hold_why),
     CODE_FIELD(CODE_U32, mailbox_pulse, failures),
 };
-CODE_RECORD(mailbox_pulse, mailbox_pulse_fields)
+CODE_RECORD(mailbox_pulse, mailbox_pulse_fields, 112)
 
 static const struct code_field lane_fields[] = {
     CODE_FIELD(CODE_U64, lane, mailbox),       CODE_FIELD(CODE_U64, lane, campaign),
     CODE_FIELD(CODE_I64, lane, day),           CODE_FIELD(CODE_U32, lane, sent_today),
     CODE_FIELD(CODE_I64, lane, first_sent_at), CODE_FIELD(CODE_I64, lane, last_sent_at),
 };
-CODE_RECORD(lane, lane_fields)
+CODE_RECORD(lane, lane_fields, 48)

@@ -16,4 +16,4 @@ static const struct code_field message_fields[] = {
     CODE_FIELD(CODE_I32, message, kind),          CODE_FIELD(CODE_I32, message, scope),
     CODE_FIELD(CODE_I32, message, code),          CODE_FIELD(CODE_TEXT, message, detail),
 };
-CODE_RECORD(message, message_fields)
+CODE_RECORD(message, message_fields, 192)

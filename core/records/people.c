@@ -10,7 +10,7 @@ static const struct code_field person_fields[] = {
     CODE_FIELD(CODE_I32, person, answer_kind),
     CODE_COUNTED(CODE_IDS, person, enrolments, enrolment_count),
 };
-CODE_RECORD(person, person_fields)
+CODE_RECORD(person, person_fields, 64)
 
 static const struct code_field field_fields[] = {
     CODE_FIELD(CODE_TEXT, field, name),
@@ -36,4 +36,4 @@ static const struct code_field enrolment_fields[] = {
     CODE_LIST(enrolment, fields, field_count, &field_table),
     CODE_FIELD(CODE_U64, enrolment, reply),
 };
-CODE_RECORD(enrolment, enrolment_fields)
+CODE_RECORD(enrolment, enrolment_fields, 120)

@@ -28,7 +28,7 @@ static const struct code_field reply_fields[] = {
     CODE_FIELD(CODE_BOOL, reply, interested),
     CODE_LIST(reply, evidence, evidence_count, &evidence_table),
 };
-CODE_RECORD(reply, reply_fields)
+CODE_RECORD(reply, reply_fields, 144)
 
 static const struct code_field pending_fields[] = {
     CODE_FIELD(CODE_U64, pending, id),
@@ -39,4 +39,4 @@ static const struct code_field pending_fields[] = {
     CODE_FIELD(CODE_TEXT, pending, thread_id),
     CODE_COUNTED(CODE_HASHES, pending, hashes, hash_count),
 };
-CODE_RECORD(pending, pending_fields)
+CODE_RECORD(pending, pending_fields, 64)

@@ -61,11 +61,11 @@ void code_encode(const struct code_table *table, const void *record, struct buf 
 int code_decode(const struct code_table *table, struct bytes from, void *record_r);
 void code_finish(const struct code_table *table, void *record); /* frees; zeroed afterwards */
 
-/* The three functions that RECORD() in records.h declares. `bytes` is the struct's size with 64-bit
+/* The three functions that RECORD() in records.h declares. `whole` is the struct's size with 64-bit
  * pointers: a member that is added to the struct but not to its table would be lost on disk, so the
  * build stops until whoever added it has been here. */
-#define CODE_RECORD(name, list, bytes)                                                             \
-    _Static_assert(sizeof(void *) != 8 || sizeof(struct name) == (bytes),                          \
+#define CODE_RECORD(name, list, whole)                                                             \
+    _Static_assert(sizeof(void *) != 8 || sizeof(struct name) == (whole),                          \
                    "struct " #name " has changed: write it in its table too, then its new size");  \
     static const struct code_table name##_table = CODE_TABLE(name, list);                          \
     void record_##name##_encode(const struct name *record, struct buf *out)                        \

@@ -9,7 +9,80 @@
 #include <string.h>
 #include <unistd.h>
 
-static void start_waiting(struct http_client *client);
+/* -- hosts ---------------------------------------------------------------------------- */
+static struct http_host *host_of(struct http_client *client, const char *url)
+{
+    size_t scheme = strcspn(url, "/") + 2, len = scheme + strcspn(url + scheme, "/?#");
+    struct http_host *host = map_get(&client->hosts, url, len);
+
+    if (!host) {
+        host = mem_new(sizeof(*host));
+        list_init(&host->node);
+        list_init(&host->waiting);
+        map_put(&client->hosts, url, len, host);
+    }
+    return host;
+}
+
+static bool has_place(const struct http_client *client, const struct http_host *host)
+{
+    return client->stats.in_flight < client->options.in_flight &&
+           (host->one_a_connection || host->in_flight < client->options.streams_per_host);
+}
+
+static void learn_version(struct http_call *call)
+{
+    long version = 0;
+
+    curl_easy_getinfo(call->easy, CURLINFO_HTTP_VERSION, &version);
+    if (version == CURL_HTTP_VERSION_1_1 || version == CURL_HTTP_VERSION_2_0)
+        call->host->one_a_connection = version == CURL_HTTP_VERSION_1_1;
+}
+
+static void give_to_curl(struct http_call *call)
+{
+    struct http_client *client = call->client;
+
+    list_remove(&call->node);
+    list_add(&client->running, &call->node);
+    call->running = true;
+    client->stats.waiting--;
+    client->stats.in_flight++;
+    call->host->in_flight++;
+    curl_multi_add_handle(client->multi, call->easy);
+}
+
+/* One of each host in turn, so that a busy one does not take every place. */
+static void start_waiting(struct http_client *client)
+{
+    bool any = true;
+
+    while (any) {
+        any = false;
+        LIST_EACH_SAFE(node, &client->waiting)
+        {
+            struct http_host *host = LIST_ENTRY(node, struct http_host, node);
+
+            if (!list_empty(&host->waiting) && has_place(client, host)) {
+                give_to_curl(LIST_ENTRY(host->waiting.next, struct http_call, node));
+                any = true;
+            }
+            if (list_empty(&host->waiting))
+                list_remove(&host->node);
+        }
+    }
+}
+
+static void wait_for_place(struct http_call *call)
+{
+    struct http_client *client = call->client;
+
+    list_add(&call->host->waiting, &call->node);
+    if (list_empty(&call->host->node))
+        list_add(&client->waiting, &call->host->node);
+    client->stats.waiting++;
+    start_waiting(client);
+}
 
 /* -- calls ---------------------------------------------------------------------------- */
 static void deadline_passed(void *arg);
@@ -56,6 +129,9 @@ static void detach(struct http_call *call)
         curl_multi_remove_handle(call->client->multi, call->easy);
         call->running = false;
         stats->in_flight--;
+        call->host->in_flight--;
+    } else if (call->host) {
+        stats->waiting--;
     }
 }
 
@@ -72,8 +148,10 @@ static void finish(struct http_call *call, CURLcode code)
     auto_free char *error = NULL;
     long status = 0;
 
-    if (call->tries)
+    if (call->tries) {
         curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+        learn_version(call);
+    }
     response.began = status >= 200 ? (int)status : 0;
     response.status = code == CURLE_OK && !call->problem ? response.began : 0;
     if (!response.status) {
@@ -104,25 +182,6 @@ static void deadline_passed(void *arg)
     finish(call, CURLE_OPERATION_TIMEDOUT);
 }
 
-static void give_to_curl(struct http_call *call)
-{
-    struct http_client *client = call->client;
-
-    list_remove(&call->node);
-    list_add(&client->running, &call->node);
-    call->running = true;
-    client->stats.in_flight++;
-    curl_multi_add_handle(client->multi, call->easy);
-}
-
-static void start_waiting(struct http_client *client)
-{
-    while (!list_empty(&client->waiting) && client->stats.in_flight < client->options.in_flight) {
-        client->stats.waiting--;
-        give_to_curl(LIST_ENTRY(client->waiting.next, struct http_call, node));
-    }
-}
-
 struct http_call *http_start(struct http_client *client, const struct http_request *request,
                              void (*done)(void *arg, const struct http_response *response),
                              void *arg)
@@ -140,9 +199,8 @@ struct http_call *http_start(struct http_client *client, const struct http_reque
         return call;
     }
     loop_timer_in(call->deadline, call->timeout_ms);
-    list_add(&client->waiting, &call->node);
-    client->stats.waiting++;
-    start_waiting(client);
+    call->host = host_of(client, call->url);
+    wait_for_place(call);
     return call;
 }
 
@@ -156,8 +214,6 @@ bool http_abort(struct http_call *call)
     struct http_client *client = call->client;
     bool sent = http_sent(call);
 
-    if (!call->running && !call->problem)
-        client->stats.waiting--;
     detach(call);
     client->stats.aborted++;
     put_back(call);
@@ -258,6 +314,7 @@ static void copy_options(struct http_options *ours, const struct http_options *o
     ours->proxy = mem_str(ours->proxy);
     ours->user_agent = mem_str(ours->user_agent ? ours->user_agent : "postrider");
     ours->in_flight = ours->in_flight ? ours->in_flight : 500;
+    ours->streams_per_host = ours->streams_per_host ? ours->streams_per_host : 100;
     ours->connect_ms = ours->connect_ms ? ours->connect_ms : 10000;
     ours->idle_ms = ours->idle_ms ? ours->idle_ms : 50000;
 }
@@ -327,7 +384,10 @@ void http_client_free(struct http_client *client)
     if (!client)
         return;
     client->options.in_flight = 0; /* nothing that waits is started now */
-    drop_calls(&client->waiting);
+    LIST_EACH_SAFE(node, &client->waiting)
+    {
+        drop_calls(&LIST_ENTRY(node, struct http_host, node)->waiting);
+    }
     drop_calls(&client->running);
     drop_calls(&client->refused);
     LIST_EACH_SAFE(node, &client->spare)
@@ -337,6 +397,7 @@ void http_client_free(struct http_client *client)
     curl_multi_cleanup(client->multi); /* closes connections: our socket function is called */
     curl_share_cleanup(client->share);
     loop_timer_free(client->timer);
+    map_finish(&client->hosts, free);
     map_finish(&client->plain, NULL);
     free((char *)client->options.ca_file);
     free((char *)client->options.proxy);

@@ -23,6 +23,7 @@ struct http_options {              /* zeroed: what stands in brackets */
                                       read]                                                */
     const char *user_agent;        /* ["postrider"]                                        */
     uint32_t in_flight;            /* over all hosts; more wait their turn [500]           */
+    uint32_t streams_per_host;     /* over HTTP/2, all on one connection [100]             */
     uint32_t connections_per_host; /* [no limit but in_flight]                             */
     uint32_t connect_ms;           /* name, connect and TLS [10 s]                         */
     uint32_t idle_ms;              /* a connection idle for longer is not used again [50 s] */

@@ -265,6 +265,7 @@ void http_easy_release(struct http_call *call)
     mem_str_set(&call->method, NULL);
     mem_str_set(&call->problem, NULL);
     call->why[0] = '\0';
+    call->host = NULL;
     call->tries = 0;
     call->second_try = false;
 }

@@ -18,16 +18,27 @@ struct http_client {
     CURLSH *share;
     struct loop_timer *timer; /* libcurl's */
     struct map plain;         /* origins; the value says nothing */
-    struct list running;      /* given to libcurl                */
-    struct list waiting;      /* for a place among in_flight     */
+    struct map hosts;         /* struct http_host by "https://host" */
+    struct list waiting;      /* hosts that have calls waiting   */
+    struct list running;      /* calls given to libcurl          */
     struct list refused;      /* to be told so in the next turn  */
     struct list spare;        /* finished calls, their easy handles ready for the next */
     struct http_stats stats;
 };
 
+/* What libcurl 7.88 does when more streams are wanted than an HTTP/2 connection takes is to open a
+ * connection for each of them (tried: 300 for 600 requests), so no more are given to it. */
+struct http_host {
+    struct list node;    /* of the client's `waiting`; alone when none waits */
+    struct list waiting; /* calls, first come first served */
+    uint32_t in_flight;
+    bool one_a_connection; /* it answered by HTTP/1.1 */
+};
+
 struct http_call {
     struct list node;
     struct http_client *client;
+    struct http_host *host; /* NULL: refused before it was looked for */
     CURL *easy;
     struct curl_slist *lines; /* request headers, wiped when freed */
     struct loop_timer *deadline;

@@ -301,6 +301,7 @@ static const char *const text[] = {
     "jeg er på ferie",
     NULL,
 };
+/* In subjects and openings that are known to be a machine's. */
 static const char *const away_text[] = {
     "vacation",    "holiday",  "annual leave", "on leave",  "maternity",      "ooo",
     "will return", "be back",  "back on",      "returning", "currently away", "be away",

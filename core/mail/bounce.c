@@ -68,6 +68,8 @@ bool mail_bounce_sender(const char *address, const char *name, bool *sure_r)
 
 enum mail_hardness mail_bounce_words(const char *folded)
 {
+    if (mail_phrase_in(&bounce_surely_soft, folded))
+        return MAIL_SOFT;
     if (mail_phrase_in(&bounce_surely_hard, folded))
         return MAIL_HARD;
     if (mail_phrase_in(&bounce_soft, folded))
@@ -119,6 +121,8 @@ static enum mail_hardness of_text(const char *folded)
 
     if (hardness == MAIL_UNKNOWN)
         hardness = codes_in(folded);
+    if (hardness == MAIL_UNKNOWN && mail_phrase_in(&bounce_maybe_soft, folded))
+        hardness = MAIL_SOFT;
     if (hardness == MAIL_UNKNOWN && mail_phrase_in(&bounce_maybe_hard, folded))
         hardness = MAIL_HARD;
     return hardness;

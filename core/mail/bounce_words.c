@@ -245,6 +245,7 @@ static const char *const failed_inside[] = {
     "failed permanently",
     NULL,
 };
+/* Of mail that is late and still being tried. */
 static const char *const delayed[] = {
     "delayed mail",
     "delivery delayed",
@@ -273,6 +274,7 @@ static const char *const delayed[] = {
     "ritardo",
     NULL,
 };
+/* Of mail that arrived, was passed on, or was read. */
 static const char *const delivered[] = {
     "successful mail delivery",
     "delivery status notification (success",
@@ -333,6 +335,7 @@ static const char *const failed_text[] = {
     "failed recipients",
     NULL,
 };
+/* The same of delays. */
 static const char *const delayed_text[] = {
     "this is a warning message only",
     "you do not need to resend",
@@ -592,6 +595,56 @@ static const char *const soft[] = {
     "reject by",
     "administratively",
     "administrator",
+    "exceeding receiving limits",
+    "exceeding their quota",
+    "enough storage",
+    "no space on device",
+    "would exceed quota",
+    "reached disk quota",
+    "too much mail data",
+    "space has been used up",
+    "file size exceeds",
+    "administrative prohibition",
+    "backscatter",
+    "by non-member",
+    "purported responsible",
+    "sender is unknown",
+    "allowed to post",
+    "dns records for the destination",
+    "has not been collected",
+    "failing for a long time",
+    "unable to initiate",
+    "unacceptable",
+    "offensive",
+    "undesired",
+    "command failed",
+    "exit status",
+    "mailer error",
+    "can't create",
+    "unknown mailer error",
+    "out of memory",
+    "unavailable at this time",
+    "currently unavailable",
+    "message refused",
+    "mail refused",
+    "message rejected",
+    "mail rejected",
+    "email rejected",
+    "e-mail rejected",
+    "content rejected",
+    "callout",
+    "phish",
+    "not accepting mail from",
+    "poor reputation",
+    "unexpected volume",
+    "limit exceeded",
+    "boite aux lettres pleine",
+    "buzon lleno",
+    "casella piena",
+    "postfach voll",
+    "postfach ist voll",
+    "caixa cheia",
+    "quota superata",
     NULL,
 };
 /* Nobody there, or no such place. */
@@ -769,15 +822,114 @@ static const char *const hard[] = {
     "sconosciuto",
     "desconocido",
     "desconhecido",
+    "bad recipient",
+    "archived recipient",
+    "can't accept user",
+    "destination server rejected recipients",
+    "not an active address",
+    "mailbox invalid",
+    "mailbox not present",
+    "no account by that name",
+    "no such person",
+    "no mail box",
+    "not a local address",
+    "not have an account",
+    "not known at this site",
+    "not registered in",
+    "not listed in public name",
+    "recipient is not accepted",
+    "recipient is not local",
+    "recipient not ok",
+    "recipient refuses",
+    "account has been deleted",
+    "no longer accepts mail",
+    "address not recognized",
+    "address is not recognized",
+    "unknown destination",
+    "unknown or illegal alias",
+    "user has left",
+    "user invalid",
+    "user missing",
+    "user not known",
+    "unknown virtual user",
+    "badrcptto",
+    "adresse inconnue",
+    "account unavailable",
+    "account is unavailable",
+    "domain must exist",
+    "illegal host",
+    "invalid host",
+    "mail domain mentioned in email address is unknown",
+    "account or domain may not exist",
+    "unable to resolve route",
+    "address has been replaced",
+    "account has moved",
+    "no mx found",
+    "no existe ese usuario",
+    "no existe dicha persona",
+    "user is inactive",
+    "inactive user",
+    "account expired",
+    "account has expired",
+    "recipient is invalid",
+    "mailbox has been removed",
+    "account closed",
+    "cuenta no existe",
+    "utente sconosciuto",
+    "onbekend",
+    "okand mottagare",
+    "usuario inexistente",
+    "nao existe",
+    "n'existe pas",
+    "non esiste",
     NULL,
 };
 /* What is left to go by when neither words nor codes say more. */
+static const char *const maybe_soft[] = {
+    "quota",
+    "violat",
+    "security",
+    "refused by",
+    "rejected by",
+    "rejected for",
+    "rejected due",
+    "rejected as",
+    "connection reset",
+    "no answer",
+    "lookup failed",
+    "malformed",
+    "header",
+    "verification failed",
+    "charset",
+    "encoding",
+    "suspicious",
+    "scam",
+    "fraud",
+    "procmail",
+    "local mailer",
+    "program failure",
+    "resources",
+    "overloaded",
+    "busy",
+    "denied",
+    "prohibit",
+    "not delivered for",
+    "connection",
+    NULL,
+};
 static const char *const maybe_hard[] = {
     "recipient address rejected",
     "rejected recipient",
     "does not like recipient",
     NULL,
 };
+/* Not even what is surely hard outweighs these: they will be asked again, or it is about us. */
+static const char *const surely_soft[] = {
+    "not found, try again",     "try again later",       "name server failure",
+    "temporary lookup failure", "temporary name server", "does not accept mail from",
+    "sender address rejected",  "sender rejected",       NULL,
+};
+/* Not even a word of the soft list outweighs these. */
 static const char *const surely_hard[] = {
     "user unknown",
     "couldn't be found",
@@ -814,6 +966,7 @@ static const char *const surely_hard[] = {
     "mailbox does not exist",
     NULL,
 };
+/* Local parts: of nobody but mail systems. */
 static const char *const senders[] = {
     "mailer-daemon",
     "mailerdaemon",
@@ -832,10 +985,12 @@ static const char *const senders[] = {
     "bounce-notification",
     NULL,
 };
+/* Of mail systems, and of some people. */
 static const char *const maybe_senders[] = {
     "postmaster", "poostmaster", "mailsweeper", "mailgw",   "mail-gateway", "mailgateway",   "smtp",
     "bounce",     "mailsystem",  "mail-system", "antispam", "mailscanner",  "undeliverable", NULL,
 };
+/* Display names. */
 static const char *const names[] = {
     "mail delivery subsystem",
     "mail delivery system",
@@ -867,7 +1022,9 @@ struct mail_phrases bounce_delayed_text = {delayed_text, NULL};
 struct mail_phrases bounce_soft = {soft, NULL};
 struct mail_phrases bounce_hard = {hard, NULL};
 struct mail_phrases bounce_maybe_hard = {maybe_hard, NULL};
+struct mail_phrases bounce_surely_soft = {surely_soft, NULL};
 struct mail_phrases bounce_surely_hard = {surely_hard, NULL};
+struct mail_phrases bounce_maybe_soft = {maybe_soft, NULL};
 struct mail_phrases bounce_senders = {senders, NULL};
 struct mail_phrases bounce_maybe_senders = {maybe_senders, NULL};
 struct mail_phrases bounce_names = {names, NULL};
@@ -875,10 +1032,10 @@ struct mail_phrases bounce_names = {names, NULL};
 void mail_bounce_init(void)
 {
     struct mail_phrases *const all[] = {
-        &bounce_failed,      &bounce_failed_inside, &bounce_delayed, &bounce_delivered,
-        &bounce_failed_text, &bounce_delayed_text,  &bounce_soft,    &bounce_hard,
-        &bounce_maybe_hard,  &bounce_surely_hard,   &bounce_senders, &bounce_maybe_senders,
-        &bounce_names};
+        &bounce_failed,      &bounce_failed_inside, &bounce_delayed,     &bounce_delivered,
+        &bounce_failed_text, &bounce_delayed_text,  &bounce_soft,        &bounce_hard,
+        &bounce_maybe_hard,  &bounce_surely_hard,   &bounce_surely_soft, &bounce_maybe_soft,
+        &bounce_senders,     &bounce_maybe_senders, &bounce_names};
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         mail_phrases_fold(all[i]);

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "mail/compose.h"
 #include "mail/header.h"
 
 #include <gmime/gmime.h>
@@ -74,32 +75,6 @@ static void to_utf8(struct buf *text, const char *charset)
     g_free(converted);
 }
 
-/* What a reader would see of HTML, roughly: no tags, nothing of style and script. */
-static void strip_tags(struct buf *text)
-{
-    static const char *const silent[] = {"<style", "<script", "<title", "<!--"};
-    static const char *const ends[] = {"</style", "</script", "</title", "-->"};
-    struct buf out = {0};
-
-    for (const char *at = buf_text(text); *at;) {
-        const char *close;
-
-        if (*at != '<') {
-            buf_add_char(&out, *at++);
-            continue;
-        }
-        close = NULL;
-        for (size_t i = 0; i < ARRAY_LEN(silent) && !close; i++)
-            if (text_starts_fold(at, silent[i]))
-                close = strcasestr(at, ends[i]);
-        close = strchr(close ? close : at, '>');
-        buf_add_char(&out, ' ');
-        at = close ? close + 1 : at + strlen(at);
-    }
-    buf_finish(text);
-    *text = out;
-}
-
 static bool opens_mail(const char *text);
 static bool is_mail(const struct mail_headers *headers);
 
@@ -113,6 +88,15 @@ static void take_attached_headers(struct walk *walk, const struct mail_headers *
     if (opens_mail(buf_text(&text)))
         buf_add(&walk->parts->returned, text.data, text.len);
     buf_finish(&text);
+}
+
+static void html_to_text(struct buf *html)
+{
+    struct buf text = {0};
+
+    mail_html_text(buf_text(html), &text);
+    buf_finish(html);
+    *html = text;
 }
 
 static void take_text(struct walk *walk, const struct mail_headers *headers, const char *type,
@@ -130,7 +114,7 @@ static void take_text(struct walk *walk, const struct mail_headers *headers, con
         to_utf8(text, charset);
         walk->html = html;
         if (html)
-            strip_tags(text);
+            html_to_text(text);
     }
     free(charset);
 }

@@ -153,8 +153,9 @@ static void by_label(struct match *match)
     const struct match_mail *mail = match->mail;
     struct match_message message;
 
-    if (mail->labels && mail->labels[0] && lookup->by_label &&
-        lookup->by_label(lookup->arg, mail->mailbox, mail->labels, &message))
+    if (mail->labels && mail->labels[0] && match->sender.len > 0 && lookup->by_label &&
+        lookup->by_label(lookup->arg, mail->mailbox, buf_text(&match->sender), mail->labels,
+                         &message))
         found(match, &message, MATCH_LABEL, mail->labels[0]);
 }
 

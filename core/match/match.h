@@ -18,7 +18,7 @@ enum match_evidence {
     MATCH_MARKER,         /* our X-Postrider-Id on the mail itself            */
     MATCH_REPORT,         /* our id or marker inside a bounce or a complaint  */
     MATCH_THREAD,         /* the provider's thread                            */
-    MATCH_LABEL,          /* a label that we put on the thread                */
+    MATCH_LABEL,          /* a label of its campaign, and who wrote              */
     MATCH_SENDER_SUBJECT  /* last resort: mailed there, same base subject     */
 };
 enum { MATCH_HITS_MAX = 16, MATCH_EVIDENCE_MAX = 6, MATCH_SENDER_MAX = 32 };
@@ -41,8 +41,9 @@ struct match_lookup {
     /* The newest of ours in that thread of that mailbox. */
     bool (*by_thread)(void *arg, uint64_t mailbox, const char *thread_id,
                       struct match_message *out);
-    /* Ours by a label that we put there for one message or enrolment; NULL-ended paths. */
-    bool (*by_label)(void *arg, uint64_t mailbox, const char *const *labels,
+    /* The newest of ours, from that mailbox, to that person in a campaign that labels its mail with
+     * one of these paths, or with one that they are below; NULL-ended. */
+    bool (*by_label)(void *arg, uint64_t mailbox, const char *person_key, const char *const *labels,
                      struct match_message *out);
     /* Messages sent from `mailbox` to that person, newest first; how many were written to out. */
     size_t (*by_sender)(void *arg, uint64_t mailbox, const char *person_key,

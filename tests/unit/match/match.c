@@ -59,11 +59,12 @@ static bool by_thread(void *arg, uint64_t mailbox, const char *thread_id, struct
     return true;
 }
 
-static bool by_label(void *arg, uint64_t mailbox, const char *const *labels,
+static bool by_label(void *arg, uint64_t mailbox, const char *person_key, const char *const *labels,
                      struct match_message *out)
 {
     (void)arg;
-    if (mailbox != BOX || strcmp(labels[0], "Outreach/1") != 0)
+    if (mailbox != BOX || strcmp(person_key, "ana@acme.example") != 0 ||
+        strcmp(labels[0], "Outreach/1") != 0)
         return false;
     *out = message(1, 1);
     return true;
@@ -185,6 +186,7 @@ static void test_thread_marker_label(void **state)
               false);
     check_one((struct given){.headers = ANA, .label = "Outreach/1"}, MATCH_LABEL, "Outreach/1", 1,
               false);
+    check_none((struct given){.headers = "From: cy@acme.example\n", .label = "Outreach/1"});
     check_one((struct given){.headers = ANA "X-Postrider-Id: token-1\n"}, MATCH_MARKER, "token-1",
               1, false);
     result = find((struct given){.headers = ANA "In-Reply-To: <1.1@ours>\n", .thread = "thread-1"});

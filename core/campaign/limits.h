@@ -1,4 +1,4 @@
-/* campaign/limits.h: caps, gaps and ramp-up of one mailbox in one campaign, as functions of counts
+/* campaign/limits.h: caps, gaps and ramp-up of one mailbox, as functions of counts
  * and `now`. Pure. */
 #ifndef CAMPAIGN_LIMITS_H
 #define CAMPAIGN_LIMITS_H
@@ -13,7 +13,7 @@ struct limits_input {
     const char *address;     /* the mailbox, for the sentence                        */
     const struct zone *zone; /* the mailbox's: its midnight begins a new day         */
     int64_t now;
-    int sent_today;     /* of this campaign by this mailbox, since that midnight; intents that
+    int sent_today;     /* by this mailbox, whatever the campaign, since that midnight; intents that
                            are not settled count as sent                        */
     int64_t last_sent;  /* 0: never; any campaign's, whatever the caller wants the gap over */
     int64_t first_sent; /* 0: never; the ramp counts days from this             */

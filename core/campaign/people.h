@@ -9,8 +9,8 @@
 #include "base/buf.h"
 #include "config/check.h"
 #include "config/csv.h"
+#include "records/records.h"
 
-#include <json-c/json.h>
 #include <stddef.h>
 
 struct people_columns {
@@ -24,9 +24,11 @@ int people_columns_init(struct people_columns *columns, const char *file,
 void people_columns_finish(struct people_columns *columns);
 
 struct people_row {
-    char *address;              /* as written, blanks and mailto: taken off                  */
-    char *zone;                 /* NULL: none                                                */
-    struct json_object *fields; /* {"first_name": "Ana"}: empty cells are left out           */
+    char *address; /* as written, blanks and mailto: taken off                  */
+    char *zone;    /* NULL: none                                                */
+    struct field
+        *fields; /* what is not empty, by the columns' names; may be taken: zero them then */
+    size_t field_count;
 };
 /* -EINVAL: error gets what is wrong and what would be right (without the line, which the row
  * has); nothing is given then. */

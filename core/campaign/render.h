@@ -4,16 +4,17 @@
 #define CAMPAIGN_RENDER_H
 #include "base/buf.h"
 #include "campaign/sequence.h"
+#include "records/records.h"
 
-#include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 struct render_input {
     const struct sequence *sequence;
     size_t step;
-    const char *person;          /* the address: {{email}}                            */
-    struct json_object *fields;  /* texts by name; lent; may be NULL                  */
+    const char *person;         /* the address: {{email}}                            */
+    const struct field *fields; /* lent */
+    size_t field_count;
     const char *sender_name;     /* {{sender.name}}; NULL: missing                    */
     const char *sender_address;  /* {{sender.address}}                                */
     const char *unsubscribe_url; /* {{unsubscribe_url}}; NULL: no public URL configured */

@@ -60,6 +60,28 @@ static int check_directory(const char *dir, bool read_only, char **error_r)
     return r;
 }
 
+/* LMDB syncs its file, not the name that leads to it. */
+static int sync_directory(const char *dir, char **error_r)
+{
+    auto_free char *parent = mem_printf("%s/..", dir);
+    const char *const paths[] = {dir, parent};
+    int r = 0;
+
+    for (size_t i = 0; !r && i < ARRAY_LEN(paths); i++) {
+        int fd = open(paths[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0 && i) /* not ours to read: then it was not ours to make */
+            continue;
+        r = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+        if (fd >= 0)
+            close(fd);
+    }
+    if (r < 0)
+        *error_r = mem_printf("The data directory %s can't be synced: %s. Is its disk well?", dir,
+                              strerror(-r));
+    return r;
+}
+
 /* -- the lock ------------------------------------------------------------------------ */
 static int lock_refused(int fd, const char *dir, char **error_r)
 {
@@ -161,6 +183,8 @@ static int open_parts(struct store *store, char **error_r)
         r = open_env(store, error_r);
     if (!r)
         r = open_schema(store, error_r);
+    if (!r && !store->read_only)
+        r = sync_directory(store->dir, error_r);
     if (!r)
         map_find(store);
     return r;

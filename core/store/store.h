@@ -29,7 +29,8 @@ struct store_options {
     bool read_only; /* for --check */
 };
 /* error_r gets a sentence to be freed. -EBUSY: another daemon has this directory. -EPROTO: the
- * store is of a newer schema. -EACCES: its files can be read or written by others. */
+ * store is of a newer schema. -EACCES: its files can be read or written by others. -EKEYREJECTED:
+ * it was made with another hash_key, so that nothing would be found by its indexes. */
 int store_open(const struct store_options *options, struct store **store_r, char **error_r);
 void store_close(
     struct store *store); /* commits what was submitted, runs their done; NULL is fine */

@@ -214,6 +214,8 @@ bool http_abort(struct http_call *call)
     struct http_client *client = call->client;
     bool sent = http_sent(call);
 
+    if (list_empty(&call->node))
+        return sent; /* its `done` is running: it is over */
     detach(call);
     client->stats.aborted++;
     put_back(call);

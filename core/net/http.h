@@ -58,7 +58,7 @@ struct http_response {    /* lent until `done` returns                          
 /* NULL: libcurl could not start, or the CA file can't be read (`error` says which). */
 struct http_client *http_client_new(struct loop *loop, const struct http_options *options,
                                     struct buf *error);
-/* Calls still under way end without their `done`. NULL is fine. */
+/* Calls still under way end without their `done`. Not from inside a `done`. NULL is fine. */
 void http_client_free(struct http_client *client);
 
 /* Lets requests go to one plain-http origin, "http://127.0.0.1:4010", which must be on loopback.

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <signal.h>
 
 struct loop_signal {
     struct list node;
@@ -143,8 +144,12 @@ struct loop *loop_new(void)
     struct loop *loop = mem_new(sizeof(*loop));
     int r = uv_loop_init(&loop->uv);
 
-    assert(r == 0); /* only without memory or descriptors, before anything began */
-    (void)r;
+    if (r < 0) {
+        log_error("the loop can't start: %s; raise the limits on descriptors and memory",
+                  uv_strerror(r));
+        abort();
+    }
+    signal(SIGPIPE, SIG_IGN); /* libcurl leaves that to us, with CURLOPT_NOSIGNAL */
     uv_async_init(&loop->uv, &loop->wake, run_posts);
     uv_prepare_init(&loop->uv, &loop->before_sleep);
     uv_idle_init(&loop->uv, &loop->look_again);

@@ -13,7 +13,7 @@ struct loop;
 struct loop_timer;
 struct loop_watch;
 
-struct loop *loop_new(void);
+struct loop *loop_new(void);       /* from here on the process ignores SIGPIPE: writes say EPIPE */
 void loop_free(struct loop *loop); /* waits for work on the pool; what is still posted is dropped */
 void loop_run(struct loop *loop);  /* until loop_stop                                           */
 void loop_stop(struct loop *loop); /* loop_run returns at the end of this turn; any thread      */

@@ -1,9 +1,11 @@
-/* unit/net/http_sandbox.c: requests over HTTP/1.1 and HTTP/2 against the sandbox, which loses
- * them in every way it knows. Whatever is lost, nothing arrives twice, and what is said not to
- * have been sent did not arrive. */
+/* unit/net/sandbox.c: requests over HTTP/1.1 and HTTP/2 against the sandbox, which loses them in
+ * every way it knows; and its clock. Whatever is lost, nothing arrives twice, and what is said
+ * not to have been sent did not arrive. */
 #include "net/http.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "net/follow.h"
 #include "net/loop.h"
 
 #include <setjmp.h>
@@ -298,6 +300,63 @@ static void test_streams_share_a_connection(void **state)
     assert_in_range(after - before, 1, 12);
 }
 
+/* -- its clock ------------------------------------------------------------------------ */
+static struct {
+    struct loop_timer *timer;
+    int hops, late;
+    int64_t due;
+} journey;
+static const int64_t three_days = 3 * (int64_t)86400000;
+
+static void hop_again(void *arg, const struct http_response *response)
+{
+    (void)arg;
+    assert_int_equal(response->status, 200);
+    journey.due = clock_wall() + three_days;
+    loop_timer_at(journey.timer, journey.due);
+}
+
+static void hop(void *arg)
+{
+    auto_free char *url = mem_printf("%s/sandbox/ping", sandbox.h2);
+
+    (void)arg;
+    journey.hops++;
+    journey.late += clock_wall() < journey.due || clock_wall() > journey.due + 2000;
+    http_start(client, &(struct http_request){.method = "GET", .url = url}, hop_again, NULL);
+}
+
+static bool arrived(void *arg)
+{
+    (void)arg;
+    return journey.hops == 30;
+}
+
+/* Three months of a step each three days, in a moment. */
+static void test_follows_the_clock(void **state)
+{
+    auto_free char *path = mem_printf("%s/clock.sock", sandbox.dir);
+    struct follow *follow = NULL;
+    struct buf error = {0};
+    int64_t began = clock_monotonic(), first;
+
+    (void)state;
+    assert_int_equal(follow_connect(loop, path, &error, &follow), 0);
+    first = clock_wall();
+    journey.timer = loop_timer_new(loop, hop, NULL);
+    journey.due = first + three_days;
+    loop_timer_at(journey.timer, journey.due);
+    tell("{\"do\": \"clock.mode\", \"mode\": \"fast\"}");
+    assert_true(loop_run_until(loop, 10000, arrived, NULL));
+    tell("{\"do\": \"clock.mode\", \"mode\": \"real\"}");
+    assert_int_equal(journey.late, 0);
+    assert_true(clock_wall() - first >= 30 * three_days);
+    assert_true(clock_monotonic() - began < 10000);
+    loop_timer_free(journey.timer);
+    follow_free(follow);
+    clock_set_offset(0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void)
 {
@@ -305,6 +364,7 @@ int main(void)
         TEST(test_every_loss),
         TEST(test_storms),
         TEST(test_streams_share_a_connection),
+        TEST(test_follows_the_clock),
     };
 
     if (access(BINARY_DIR "/bin/postrider-sandbox", X_OK) < 0) {

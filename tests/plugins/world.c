@@ -60,6 +60,9 @@ static void serve(void *arg, const struct standin_request *request, struct stand
     snprintf(world->seen_build, sizeof(world->seen_build), "%.*s",
              build ? (int)strcspn(build + 9, "\r") : 0, build ? build + 9 : "");
     snprintf(world->seen_token, sizeof(world->seen_token), "%s", request->authorization);
+    snprintf(world->seen_head, sizeof(world->seen_head), "%s", request->head);
+    snprintf(world->seen_body, sizeof(world->seen_body), "%.*s", (int)request->body.len,
+             request->body.len ? (const char *)request->body.data : "");
     if (world->good_token && strcmp(world->good_token, request->authorization) != 0)
         *reply = (struct standin_reply){.status = 401, .body = "{}"};
 }

@@ -22,7 +22,7 @@ struct world {
     /* the server's answers */
     struct standin_reply reply;
     const char *good_token; /* anything else is answered 401; NULL: all are good */
-    char seen_build[64], seen_token[128];
+    char seen_build[64], seen_token[128], seen_head[2048], seen_body[2048];
 };
 
 void world_init(struct world *world);

@@ -163,8 +163,9 @@ static bool bounce(const struct facts *facts, struct mail_verdict *verdict, enum
                    "Delivery is late and still being tried, which is no bounce: %s.", why);
     }
     verdict->hardness = mail_bounce_hardness(facts->input->report, facts->text);
-    if (verdict->hardness == MAIL_UNKNOWN)
-        verdict->hardness = mail_bounce_words(facts->subject);
+    /* A subject that says "error" says nothing; one that says "user unknown" does. */
+    if (verdict->hardness == MAIL_UNKNOWN && mail_bounce_words(facts->subject) == MAIL_HARD)
+        verdict->hardness = MAIL_HARD;
     return say(verdict, MAIL_BOUNCE, "The mail could not be delivered (%s): %s.",
                mail_hardness_name(verdict->hardness), why);
 }

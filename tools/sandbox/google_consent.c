@@ -162,21 +162,37 @@ static void allow(const struct ask *ask, struct google_account *account, unsigne
     redirect(response, ask, "code", code->text, text);
 }
 
+static int by_address(const void *a, const void *b)
+{
+    const struct google_account *const *one = a, *const *other = b;
+
+    return strcmp((*one)->address, (*other)->address);
+}
+
+static void account_add(struct buf *page, const struct google_account *account, bool checked)
+{
+    buf_add_str(page, "<label><input type=radio name=account value=\"");
+    html_add(page, account->address);
+    buf_printf(page, "\"%s> ", checked ? " checked" : "");
+    html_add(page, account->name ? account->name : account->address);
+    buf_add_str(page, " &lt;");
+    html_add(page, account->address);
+    buf_add_str(page, "&gt;</label>");
+}
+
 static void accounts_add(struct buf *page, const struct ask *ask)
 {
+    const struct map *accounts = &google_state()->accounts;
     const struct google_account *account, *hinted = google_account_behind(ask->hint);
-    size_t at = 0;
+    auto_free const struct google_account **list = mem_array(accounts->count + 1, sizeof(*list));
+    size_t at = 0, count = 0;
 
+    while ((account = map_next(accounts, &at, NULL, NULL)))
+        list[count++] = account;
+    qsort(list, count, sizeof(*list), by_address);
     buf_add_str(page, "<fieldset><legend>Choose an account</legend>");
-    while ((account = map_next(&google_state()->accounts, &at, NULL, NULL))) {
-        buf_add_str(page, "<label><input type=radio name=account value=\"");
-        html_add(page, account->address);
-        buf_printf(page, "\"%s> ", account == hinted ? " checked" : "");
-        html_add(page, account->name ? account->name : account->address);
-        buf_add_str(page, " &lt;");
-        html_add(page, account->address);
-        buf_add_str(page, "&gt;</label>");
-    }
+    for (size_t i = 0; i < count; i++)
+        account_add(page, list[i], list[i] == hinted);
     buf_add_str(page, "</fieldset>");
 }
 

@@ -1,7 +1,7 @@
 /* bench/store.c: puts a second by how many are submitted at a time, and an import.
  *
- * bench_store [enrolments=100000] [directory=/tmp]: prints what it measured; 1000000 is the import
- * that has to stay below 256 MiB. */
+ * bench_store [enrolments=100000] [rows an apply=1000] [directory=/tmp]: prints what it measured;
+ * 1000000 is the import that has to stay below 256 MiB. */
 #include "store/store.h"
 
 #include "base/clock.h"
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ROWS = 1000, IN_FLIGHT = 4 }; /* rows an apply, as the import's */
+enum { IN_FLIGHT = 2 };
 
 struct bench {
     struct store *store;
@@ -124,40 +124,43 @@ static int apply_import(struct store_txn *txn, void *arg)
     return r;
 }
 
-static long status_kib(const char *word)
+/* A number out of /proc/self/status or /proc/self/io. */
+static long proc_number(const char *path, const char *word)
 {
-    FILE *file = fopen("/proc/self/status", "r");
+    FILE *file = fopen(path, "r");
     char line[256];
-    long kib = 0;
+    long value = 0;
 
     while (file && fgets(line, sizeof line, file))
         if (!strncmp(line, word, strlen(word)))
-            kib = strtol(line + strlen(word) + 1, NULL, 10);
+            value = strtol(line + strlen(word) + 1, NULL, 10);
     if (file)
         fclose(file);
-    return kib;
+    return value;
 }
 
-static void measure_import(struct bench *bench, uint64_t rows, const char *dir)
+static void measure_import(struct bench *bench, uint64_t rows, uint64_t each, const char *dir)
 {
     auto_free char *file = mem_printf("%s/data.mdb", dir);
     int64_t began = clock_monotonic(), took;
     struct stat st = {0};
 
-    for (uint64_t at = 0; at < rows; at += ROWS) {
+    for (uint64_t at = 0; at < rows; at += each) {
         struct batch *batch = mem_new(sizeof *batch);
 
         batch->first = at;
-        batch->count = rows - at < ROWS ? rows - at : ROWS;
+        batch->count = rows - at < each ? rows - at : each;
         store_submit(bench->store, apply_import, done, batch);
         wait_below(bench, IN_FLIGHT);
     }
     wait_below(bench, 0);
     took = clock_monotonic() - began;
     stat(file, &st);
-    printf("import of %llu: %.1f s, VmHWM %ld MiB, file %lld MiB, %d %% free\n",
-           (unsigned long long)rows, (double)took / 1000, status_kib("VmHWM") / 1024,
-           (long long)st.st_size >> 20, store_free_percent(bench->store));
+    printf("import of %llu: %.1f s, VmHWM %ld MiB, file %lld MiB, written %ld MiB, %d %% "
+           "free\n",
+           (unsigned long long)rows, (double)took / 1000,
+           proc_number("/proc/self/status", "VmHWM") / 1024, (long long)st.st_size >> 20,
+           proc_number("/proc/self/io", "wchar") >> 20, store_free_percent(bench->store));
 }
 
 static void remove_store(const char *dir)
@@ -175,7 +178,8 @@ static void remove_store(const char *dir)
 int main(int argc, char **argv)
 {
     uint64_t rows = argc > 1 ? strtoull(argv[1], NULL, 10) : 100000;
-    auto_free char *dir = mem_printf("%s/bench-store-XXXXXX", argc > 2 ? argv[2] : "/tmp");
+    uint64_t each = argc > 2 ? strtoull(argv[2], NULL, 10) : 1000;
+    auto_free char *dir = mem_printf("%s/bench-store-XXXXXX", argc > 3 ? argv[3] : "/tmp");
     struct bench bench = {.next = 0};
     struct store_options options = {.hash_key = {1}, .wake = wake, .wake_arg = &bench.woken};
     char *error = NULL;
@@ -188,7 +192,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", error);
         return 1;
     }
-    measure_import(&bench, rows, dir);
+    measure_import(&bench, rows, each ? each : 1, dir);
     measure_puts(&bench, 1, 2000);
     measure_puts(&bench, 16, 10000);
     measure_puts(&bench, 64, 20000);

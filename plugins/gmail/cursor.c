@@ -39,7 +39,8 @@ int cursor_read(struct cursor *cursor, struct rider_bytes bytes)
     bool good;
 
     *cursor = (struct cursor){0};
-    if (bytes.len > CURSOR_MAX || bytes.len < 5 || memchr(bytes.data, 0, bytes.len))
+    if (bytes.len > CURSOR_MAX || bytes.len < 5 || memchr(bytes.data, 0, bytes.len) ||
+        ((const char *)bytes.data)[bytes.len - 1] == ' ')
         return -1;
     at = all = text_dup_len(bytes.data, bytes.len);
     good = strncmp(at, "1 h ", 4) == 0 || strncmp(at, "1 f ", 4) == 0;

@@ -100,11 +100,8 @@ bool gmail_ok(const struct rider_http_response *response)
 
 void gmail_job_fail(struct gmail_job *job, const struct gmail_failure *failure)
 {
-    struct rider_op *op = job->op;
-    const struct rider_host *host = job->session->host;
-
+    job->session->host->fail(job->op, &failure->failure); /* which may lie in the job */
     gmail_job_free(job);
-    host->fail(op, &failure->failure);
 }
 
 void gmail_job_fail_with(struct gmail_job *job, const struct rider_http_response *response)

@@ -209,8 +209,7 @@ static bool is_odd_bounce(const struct facts *facts, struct mail_verdict *verdic
         return bounce(facts, verdict, notice, "X-Failed-Recipients names who did not get it");
     if (mail_header_has(facts->headers, "X-MS-Exchange-Message-Is-Ndr"))
         return bounce(facts, verdict, notice, "Exchange marks it as a non-delivery report");
-    if (mail_header_has(facts->headers, "X-Amazon-Bounce") ||
-        mail_header_has(facts->headers, "X-MS-Embedded-Report"))
+    if (mail_header_has(facts->headers, "X-MS-Embedded-Report"))
         return machine && bounce(facts, verdict, notice, "a mail system marks it as a report");
     if (facts->sure_sender && !facts->automatic)
         return bounce(facts, verdict, notice, "a mail system sent it");

@@ -87,21 +87,36 @@ static void read_block(struct mail_report *report, const struct mail_headers *bl
         add_recipient(report, block);
 }
 
+/* Past the next empty line; or the end. */
+static const char *block_end(const char *at, const char *end, char ending)
+{
+    while (at < end) {
+        const char *line = at, *stop = memchr(at, ending, (size_t)(end - at));
+
+        at = stop ? stop + 1 : end;
+        while (line < at && (*line == '\r' || *line == '\n'))
+            line++;
+        if (line == at)
+            return at;
+    }
+    return end;
+}
+
 /* A block a recipient, parted by empty lines (RFC 3464 section 2.1). */
 static void read_part(struct mail_report *report, struct bytes part)
 {
     const char *at = part.data, *end = at + part.len;
+    char ending = memchr(part.data, '\n', part.len) ? '\n' : '\r';
 
-    while (at < end) {
+    while (at < end && report->count < MAIL_RECIPIENTS_MAX) {
+        const char *next = block_end(at, end, ending);
         struct mail_headers block = {0};
 
-        mail_headers_parse(&block, at, (size_t)(end - at));
+        mail_headers_parse(&block, at, (size_t)(next - at));
         if (block.count > 0)
             read_block(report, &block);
-        at += block.body ? block.body : 1;
         mail_headers_finish(&block);
-        if (report->count == MAIL_RECIPIENTS_MAX)
-            break;
+        at = next;
     }
     if (report->kind == MAIL_REPORT_NONE && report->count > 0)
         report->kind = MAIL_REPORT_DELIVERY;

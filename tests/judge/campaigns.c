@@ -116,7 +116,7 @@ static bool match_one(struct campaign *campaign, const struct corpus_mail *mail,
                                   .is_ours = is_ours,
                                   .arg = campaign};
     struct mail_verdict verdict;
-    struct match_mail input = {.headers = &mail->headers,
+    struct match_mail input = {.headers = &mail->wanted,
                                .where = MAIL_INBOUND,
                                .mailbox = campaign->message.mailbox,
                                .received = mail->date};

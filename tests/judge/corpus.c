@@ -2,6 +2,8 @@
 #include "judge.h"
 
 #include "base/mem.h"
+#include "base/text.h"
+#include "mail/wanted.h"
 
 #include <errno.h>
 #include <glib.h>
@@ -37,6 +39,19 @@ static int64_t date_of(const struct mail_headers *headers)
     return ms;
 }
 
+/* The headers that `list` asks for, and no others, as a provider would hand them over. */
+static void keep_wanted(const struct mail_headers *all, struct mail_headers *wanted)
+{
+    struct buf block = {0};
+
+    for (size_t i = 0; i < all->count; i++)
+        for (size_t j = 0; mail_wanted_headers[j]; j++)
+            if (text_same(all->fields[i].name, mail_wanted_headers[j]))
+                buf_printf(&block, "%s: %s\n", all->fields[i].name, all->fields[i].value);
+    mail_headers_parse(wanted, block.data, block.len);
+    buf_finish(&block);
+}
+
 int corpus_open(const char *dir, const char *path, struct corpus_mail *mail)
 {
     int r;
@@ -46,6 +61,7 @@ int corpus_open(const char *dir, const char *path, struct corpus_mail *mail)
     if (r < 0)
         return r;
     mail_headers_parse(&mail->headers, mail->raw.data, mail->raw.len);
+    keep_wanted(&mail->headers, &mail->wanted);
     mail_parts_find(&mail->parts, mail->raw.data, mail->raw.len);
     mail_report_parse(&mail->report, mail->parts.type, buf_bytes(&mail->parts.report),
                       buf_bytes(&mail->parts.returned));
@@ -56,6 +72,7 @@ int corpus_open(const char *dir, const char *path, struct corpus_mail *mail)
 void corpus_close(struct corpus_mail *mail)
 {
     mail_headers_finish(&mail->headers);
+    mail_headers_finish(&mail->wanted);
     mail_report_finish(&mail->report);
     mail_parts_finish(&mail->parts);
     buf_finish(&mail->raw);

@@ -13,7 +13,7 @@
 /* -- corpus.c: the files ------------------------------------------------------------- */
 struct corpus_mail { /* one file, read as a provider would hand it over */
     struct buf raw;
-    struct mail_headers headers;
+    struct mail_headers headers, wanted; /* all; and those that `list` asks for */
     struct mail_parts parts;
     struct mail_report report;
     int64_t date; /* Unix ms of Date; 0: none */

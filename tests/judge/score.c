@@ -23,7 +23,7 @@ struct scores {
 void judge_classify(const struct corpus_mail *mail, enum access access,
                     struct mail_verdict *verdict)
 {
-    struct mail_input input = {.headers = &mail->headers,
+    struct mail_input input = {.headers = &mail->wanted,
                                .where = MAIL_INBOUND,
                                .now = mail->date ? mail->date : 1262304000000};
 

@@ -56,20 +56,24 @@ static bool trailing_note(const char *subject)
     size_t len = strlen(subject);
     const char *found = mail_phrase_in(&auto_away, subject);
 
-    return len > 0 && subject[len - 1] == ')' && found && strchr(found, ')') &&
-           memchr(subject, '(', (size_t)(found - subject));
+    if (!found)
+        found = mail_phrase_in(&auto_answer, subject);
+    if (!found || len == 0 || (subject[len - 1] != ')' && subject[len - 1] != ']'))
+        return false;
+    return memchr(subject, '(', (size_t)(found - subject)) ||
+           memchr(subject, '[', (size_t)(found - subject));
 }
 
-enum mail_auto mail_auto_subject(const char *folded, bool answers_mail)
+enum mail_auto mail_auto_subject(const char *folded, bool answers)
 {
-    const char *subject = after_tags(folded);
+    const char *subject = after_tags(folded); /* phrases count inside of tags, too */
 
     if (answers_another(subject))
-        return trailing_note(subject) && !answers_mail ? MAIL_AUTO_AWAY : MAIL_AUTO_NO;
-    if (mail_phrase_in(&auto_away, subject))
+        return trailing_note(subject) && !answers ? MAIL_AUTO_AWAY : MAIL_AUTO_NO;
+    if (mail_phrase_in(&auto_away, folded))
         return MAIL_AUTO_AWAY;
-    if (mail_phrase_in(&auto_answer, subject))
-        return mail_auto_is_away(subject) ? MAIL_AUTO_AWAY : MAIL_AUTO_ANSWER;
+    if (mail_phrase_in(&auto_answer, folded))
+        return mail_auto_is_away(folded) ? MAIL_AUTO_AWAY : MAIL_AUTO_ANSWER;
     if (opens(subject))
         return text_starts(subject, "auto") && !mail_auto_is_away(subject) ? MAIL_AUTO_ANSWER
                                                                            : MAIL_AUTO_AWAY;

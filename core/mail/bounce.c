@@ -30,20 +30,23 @@ static const char *own_words(const char *at)
     return at + strspn(at, "*\"'<{( ");
 }
 
-enum mail_notice mail_bounce_subject(const char *folded)
+enum mail_notice mail_bounce_subject(const char *folded, bool machine)
 {
     const char *at = own_words(folded);
+    bool failed;
 
     if (!at)
+        return MAIL_NOTICE_NONE;
+    failed = mail_phrase_first(&bounce_failed, at) || mail_phrase_in(&bounce_failed_inside, at) ||
+             (machine && mail_phrase_first(&bounce_failed_weak, at));
+    if (!failed && !machine)
         return MAIL_NOTICE_NONE;
     if (mail_phrase_first(&bounce_delivered, at) || strstr(at, "(success)") ||
         strstr(at, "(relay)"))
         return MAIL_NOTICE_DELIVERED;
     if (mail_phrase_in(&bounce_delayed, at))
         return MAIL_NOTICE_DELAYED;
-    if (mail_phrase_first(&bounce_failed, at) || mail_phrase_in(&bounce_failed_inside, at))
-        return MAIL_NOTICE_FAILED;
-    return MAIL_NOTICE_NONE;
+    return failed ? MAIL_NOTICE_FAILED : MAIL_NOTICE_NONE;
 }
 
 enum mail_notice mail_bounce_text(const char *folded)

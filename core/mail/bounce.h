@@ -16,8 +16,9 @@ enum mail_notice { /* what a subject or a text says of itself        */
 
 void mail_bounce_init(void); /* from mail_init */
 
-/* What a subject says; the subject of a reply or a forward says nothing. */
-enum mail_notice mail_bounce_subject(const char *folded);
+/* What a subject says; the subject of a reply or a forward says nothing. `machine`: something else
+ * says that no person sent it; then words count that people use too. */
+enum mail_notice mail_bounce_subject(const char *folded, bool machine);
 /* What the opening of a body says. */
 enum mail_notice mail_bounce_text(const char *folded);
 /* Whether an address, or a display name, is a mail system's. `sure`: nobody is called so. */

@@ -23,6 +23,7 @@ struct facts {
     enum mail_auto automatic; /* by the subject           */
     enum mail_notice said;    /* by the subject              */
     bool sender, sure_sender, null_path, answers, list;
+    bool machine; /* something but the subject says that no person sent it */
 };
 
 static char *folded(const char *text, size_t len)
@@ -59,6 +60,13 @@ static bool null_path(const struct mail_headers *headers)
     return null;
 }
 
+static bool is_submitted(const struct mail_headers *headers)
+{
+    const char *submitted = mail_header_raw(headers, "Auto-Submitted", 0);
+
+    return submitted && *submitted && !text_starts_fold(submitted, "no");
+}
+
 static void facts_init(struct facts *facts, const struct mail_input *input)
 {
     const struct mail_headers *headers = input->headers;
@@ -81,9 +89,12 @@ static void facts_init(struct facts *facts, const struct mail_input *input)
                                strcmp(mail_header_raw(headers, "From", 0), "<>") == 0);
     facts->answers =
         mail_header_has(headers, "In-Reply-To") || mail_header_has(headers, "References");
+    facts->machine = facts->null_path || facts->sender || !*facts->address ||
+                     is_submitted(headers) ||
+                     text_starts_fold(value_of(facts, "Content-Type"), "multipart/report");
     facts->automatic = mail_auto_subject(facts->subject, facts->answers);
     if (!facts->automatic) /* "Automatic reply: Undeliverable: ..." is the machine's first word */
-        facts->said = mail_bounce_subject(facts->subject);
+        facts->said = mail_bounce_subject(facts->subject, facts->machine);
     facts->list = mail_header_has(headers, "List-Id") || mail_header_has(headers, "List-Post");
     free(from);
 }

@@ -54,6 +54,9 @@ static void test_people(void **state)
     check("From: postmaster@acme.example\nSubject: Re: Hello\nIn-Reply-To: <1@x>\n", MAIL_REPLY);
     check("From: ana@acme.example\nSubject: Hello\nAuto-Submitted: no\n", MAIL_REPLY);
     check("From: ana@acme.example\nSubject: Re: Hello\nList-Id: <l.acme.example>\n", MAIL_REPLY);
+    check("From: ana@acme.example\nSubject: Read: my notes\n", MAIL_REPLY);
+    check("From: ana@acme.example\nSubject: still trying to reach you\n", MAIL_REPLY);
+    check("From: ana@acme.example\nSubject: Your message to Bo\n", MAIL_REPLY);
     check("", MAIL_REPLY);
 }
 
@@ -76,6 +79,7 @@ static void test_machines(void **state)
     check("From: ana@acme.example\nSubject: Re: Hello (Out of the office)\n", MAIL_OUT_OF_OFFICE);
     check("From: ana@acme.example\nSubject: Re: Hello (Out of the office)\nIn-Reply-To: <1@x>\n",
           MAIL_REPLY);
+    check("From: ana@acme.example\nSubject: [Auto-Reply] Hello\n", MAIL_AUTO_REPLY);
     check("From: ana@acme.example\nSubject: Automatic reply: Undeliverable mail\n",
           MAIL_AUTO_REPLY);
 }

@@ -169,8 +169,8 @@ void set_turn(void *set); /* the timer's */
 /* -- provider.c, session.c --------------------------------------------------------------------- */
 struct provider *set_find(struct provider_set *set, const char *name, struct buf *error);
 int provider_limits(struct provider *provider, char *const *settings, struct buf *error);
-int session_limit(struct provider_session *session, struct buf *error); /* reads its limits again */
-void session_left(struct provider_session *session); /* a seat of it is gone                 */
+void session_limit(struct provider_session *session); /* reads its limits again            */
+void session_left(struct provider_session *session);  /* a seat of it is gone                 */
 
 /* -- handles.c: what a plugin may hand back, by address alone ---------------------------------- */
 enum handle { HANDLE_NONE, HANDLE_OP, HANDLE_TIMER, HANDLE_HTTP };

@@ -59,7 +59,17 @@ static void free_provider(struct provider *provider)
     free(provider);
 }
 
-/* What is still open is closed at once; operations that were under way are told nobody. */
+/* The plugin lets go of what it has in flight; what is still open is closed at once. */
+static void close_now(struct seat *seat)
+{
+    LIST_EACH_SAFE(node, &seat->ops)
+    {
+        op_cancel(LIST_ENTRY(node, struct provider_op, node), true);
+    }
+    seat_close(seat);
+}
+
+/* Operations that were under way end without anybody being told. */
 static void close_all(struct provider_set *set)
 {
     LIST_EACH(node, &set->providers)
@@ -72,8 +82,9 @@ static void close_all(struct provider_set *set)
         LIST_EACH_SAFE(at, &provider->generations)
         {
             struct generation *generation = LIST_ENTRY(at, struct generation, node);
+            generation->state = PROVIDER_LIVE; /* so that it does not end with its last seat */
             while (!list_empty(&generation->seats))
-                seat_close(LIST_ENTRY(generation->seats.next, struct seat, node));
+                close_now(LIST_ENTRY(generation->seats.next, struct seat, node));
         }
     }
 }

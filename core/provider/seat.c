@@ -85,7 +85,7 @@ int seat_open(struct generation *generation, struct provider_session *session, s
     seat->mailbox = (struct rider_mailbox){
         .size = sizeof(seat->mailbox),
         .address = session->info.address,
-        .access = session->info.access,
+        .access = (int32_t)session->info.access,
         .granted = session->info.granted,
         .connected_at = session->info.connected_at,
     };

@@ -30,25 +30,33 @@ static void copy_info(struct provider_session *session, const struct provider_ma
 }
 
 /* The plugin's description, then the provider's config, then the mailbox's own. */
-int session_limit(struct provider_session *session, struct buf *error)
+static int merge_limits(const struct provider_session *session, struct rider_limits *limits,
+                        struct buf *error)
 {
     const struct generation *generation = session->provider->current;
-    struct rider_limits limits = {.size = sizeof(limits)};
     int r;
 
+    *limits = (struct rider_limits){.size = sizeof(*limits)};
     if (generation->table.limits)
-        COPY_STRUCT(&limits, generation->table.limits);
-    r = limits_read((const char *const *)generation->settings, "limits.", &limits, error);
-    if (r >= 0)
-        r = limits_read(session->info.settings, "limits.", &limits, error);
-    if (r < 0)
-        return r;
+        COPY_STRUCT(limits, generation->table.limits);
+    r = limits_read((const char *const *)generation->settings, "limits.", limits, error);
+    return r < 0 ? r : limits_read(session->info.settings, "limits.", limits, error);
+}
+
+/* Both settings were checked before: the provider's when it was loaded, the mailbox's when it was
+ * opened. */
+void session_limit(struct provider_session *session)
+{
+    auto_buf struct buf error = {0};
+    struct rider_limits limits;
+
+    if (merge_limits(session, &limits, &error) < 0)
+        return;
     session->limits = limits;
     budget_set(&session->units, limits.units, limits.per_ms ? limits.per_ms : 1000);
     budget_set(&session->sends, limits.sends_per_minute, 60 * 1000);
     budget_set(&session->recipients, limits.recipients_per_day, 24 * 60 * 60 * 1000);
     session_pump(session);
-    return 0;
 }
 
 static void forget_value(void *value)
@@ -91,7 +99,8 @@ int provider_session_open(struct provider_set *set, const char *name,
     list_add(&provider->sessions, &session->node);
     session->pump = loop_timer_new(set->loop, pump, session);
     copy_info(session, info);
-    r = session_limit(session, error);
+    r = merge_limits(session, &session->limits, error);
+    session_limit(session);
     if (r >= 0)
         r = seat_open(provider->current, session, error, &session->seat);
     if (r < 0) {

@@ -44,8 +44,8 @@ static void job_fail(struct job *job, enum rider_kind kind, enum rider_scope sco
 {
     struct rider_failure failure = {
         .size = sizeof(failure),
-        .kind = kind,
-        .scope = scope,
+        .kind = (int32_t)kind,
+        .scope = (int32_t)scope,
         .holds = kind == RIDER_THROTTLED ? RIDER_HOLDS_SEND | RIDER_HOLDS_LIST : 0,
         .code = code,
         .retry_after = retry_after,

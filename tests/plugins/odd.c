@@ -12,9 +12,11 @@
 #define ODD_VERSION "1.0.0"
 #endif
 
+struct job;
 struct rider_session {
     const struct rider_host *host;
-    struct rider_timer *held;
+    struct rider_timer *held; /* "hold": never given back */
+    struct job *late;         /* those that wait to finish late */
 };
 
 struct job { /* one operation; op->mine */
@@ -23,6 +25,7 @@ struct job { /* one operation; op->mine */
     struct rider_http *http;
     struct rider_timer *timer;
     char how[32];
+    struct job *next;
 };
 
 static const char *base_url(const struct rider_host *host)
@@ -72,6 +75,12 @@ static struct rider_session *odd_open(const struct rider_host *host,
 
 static void odd_close(struct rider_session *session)
 {
+    while (session->late) {
+        struct job *job = session->late;
+        session->late = job->next;
+        session->host->forget(job->timer);
+        free(job);
+    }
     free(session);
 }
 
@@ -157,8 +166,12 @@ static void again(void *arg)
 static void finish_late(void *arg)
 {
     struct job *job = arg;
+    struct job **at = &job->session->late;
     struct rider_sent done = {.size = sizeof(done), .state = RIDER_IS_SENT};
 
+    while (*at != job)
+        at = &(*at)->next;
+    *at = job->next;
     job->session->host->send_done(job->op, &done);
     free(job);
 }
@@ -184,7 +197,9 @@ odd_send(struct rider_session *session, struct rider_op *op, const struct rider_
         sent(job);
     } else if (strcmp(job->how, "late") == 0) {
         op->mine = NULL;
-        session->host->after(session->host, 400, finish_late, job);
+        job->timer = session->host->after(session->host, 400, finish_late, job);
+        job->next = session->late;
+        session->late = job;
     } else if (strcmp(job->how, "at once") == 0 || strcmp(job->how, "twice") == 0) {
         sent(job);
     } else if (strcmp(job->how, "nonsense") == 0) {

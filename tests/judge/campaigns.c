@@ -248,7 +248,7 @@ static void print_matching(struct matching *matching, bool threads)
     judge_bar(judge, "replies by sender and subject alone", matching->subject[threads], 0.9);
     judge_never(judge, "decoys and subject collisions matched", matching->decoys[threads], 0);
     judge_never(judge, "own follow-ups matched", matching->own[threads], 0);
-    for (int e = MATCH_MESSAGE_ID; e <= MATCH_SENDER_SUBJECT; e++)
+    for (enum match_evidence e = MATCH_MESSAGE_ID; e <= MATCH_SENDER_SUBJECT; e++)
         printf("  evidence %-43s %6zu\n", match_evidence_name(e), matching->evidence[e]);
 }
 

@@ -44,3 +44,8 @@ void seal_digest(const void *data, size_t len, uint8_t digest_r[32])
 {
     crypto_generichash(digest_r, 32, data, len, NULL, 0);
 }
+
+void seal_sha256(const void *data, size_t len, uint8_t digest_r[32])
+{
+    crypto_hash_sha256(digest_r, data, len);
+}

@@ -28,6 +28,8 @@ void seal_hash(const struct seal *seal, const char *domain, const void *data, si
                uint8_t hash_r[16]);
 void seal_digest(const void *data, size_t len, uint8_t digest_r[32]); /* BLAKE2b-256, no key */
 
+void seal_sha256(const void *data, size_t len, uint8_t digest_r[32]); /* PKCE, RFC 7636 4.2 */
+
 /* XChaCha20-Poly1305; `bound` (what it belongs to, "grant 7") is authenticated with it. Appends
  * nonce and ciphertext. open: -EBADMSG when it was changed, moved, or the key is another; out is
  * wiped by its owner. Mailbox 0 seals under the master key itself. -ENOKEY: that mailbox's key is

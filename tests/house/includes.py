@@ -15,7 +15,7 @@ ROOMS = {
     "campaign": ["records", "mail", "config"],
     "match": ["records", "mail"],
     "provider": ["net", "sdk"],
-    "mailbox": ["provider", "store", "seal"],
+    "mailbox": ["provider", "store", "seal", "mail"],
     "engine": ["mailbox", "campaign", "match"],
     "control": ["engine"],
 }

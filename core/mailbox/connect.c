@@ -1,0 +1,693 @@
+/* mailbox/connect.c: an owner's consent: the link, the state, the code, and who it really was. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "mail/address.h"
+#include "mailbox/internal.h"
+#include "net/loop.h"
+#include "provider/session.h"
+#include "seal/seal.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { STATE_MS = 10 * 60 * 1000, STATES_MAX = 1000, IDENTIFY_MS = 30000 };
+
+struct connect { /* a consent that was begun; one use */
+    uint64_t mailbox;
+    char *provider, *verifier, *nonce;
+    uint8_t browser[32]; /* digest of the cookie */
+    int64_t made;        /* monotonic: virtual time must not end it */
+};
+
+static void connect_free(void *arg)
+{
+    struct connect *connect = arg;
+
+    free(connect->provider);
+    mem_wipe_str(&connect->verifier);
+    free(connect->nonce);
+    free(connect);
+}
+
+void connects_forget(struct mailboxes *mailboxes)
+{
+    map_finish(&mailboxes->connects, connect_free);
+}
+
+static void page(mailbox_paged *paged, void *arg, enum mailbox_outcome outcome,
+                 const struct mailbox *mailbox, const char *text)
+{
+    struct mailbox_page shown = {.outcome = outcome,
+                                 .address = mailbox ? mailbox->address : NULL,
+                                 .provider = mailbox ? mailbox->provider : NULL,
+                                 .text = text};
+
+    paged(arg, &shown);
+}
+
+/* -- the link
+ * ---------------------------------------------------------------------------------------- */
+
+/* 0 and the mailbox, or the outcome to show. */
+static int read_link(struct mailboxes *mailboxes, const char *token, struct mailbox *mailbox)
+{
+    uint64_t id, invite;
+    int r = seal_link_read(mailboxes->options.seal, "invite", token, clock_wall(), &id, &invite);
+
+    if (r == -ETIME)
+        return CONNECT_LINK_EXPIRED;
+    if (r < 0 || mailbox_load(mailboxes, id, mailbox) < 0 || mailbox->invite != invite ||
+        mailbox->status == MAILBOX_DISCONNECTED)
+        return CONNECT_LINK_BAD;
+    return 0;
+}
+
+static const char *const *asks_of(int32_t access)
+{
+    static const char *const send[] = {"to send mail in your name", NULL};
+    static const char *const headers[] = {
+        "to send mail in your name",
+        "to see the headers of your mail (who, when, subject line), never its text",
+        "to make labels in your mailbox", NULL};
+    static const char *const full[] = {
+        "to send mail in your name, as drafts first",
+        "to read answers to those mails; other mail is passed over by its headers and not kept",
+        "to label those mails in your mailbox", NULL};
+
+    return access == RIDER_ACCESS_SEND ? send : access == RIDER_ACCESS_HEADERS ? headers : full;
+}
+
+struct later { /* a page that must not be shown before the call that asked for it returns */
+    struct mailboxes *mailboxes;
+    mailbox_paged *paged;
+    void *arg;
+    enum mailbox_outcome outcome;
+    struct mailbox mailbox;
+    char *text, *location, *cookie;
+};
+
+static void show_later(void *arg)
+{
+    struct later *later = arg;
+    struct mailbox_page shown = {
+        .outcome = later->outcome,
+        .address = later->mailbox.address,
+        .provider = later->mailbox.provider,
+        .text = later->text,
+        .asks = later->outcome == CONNECT_SHOW ? asks_of(later->mailbox.access) : NULL,
+        .location = later->location,
+        .cookie = later->cookie};
+
+    later->paged(later->arg, &shown);
+    record_mailbox_finish(&later->mailbox);
+    free(later->text);
+    free(later->location);
+    free(later->cookie);
+    free(later);
+    loop_busy(later->mailboxes->options.loop, -1);
+}
+
+static struct later *later_new(struct mailboxes *mailboxes, mailbox_paged *paged, void *arg)
+{
+    struct later *later = mem_new(sizeof(*later));
+
+    later->mailboxes = mailboxes;
+    later->paged = paged;
+    later->arg = arg;
+    return later;
+}
+
+static void later_show(struct later *later, enum mailbox_outcome outcome)
+{
+    later->outcome = outcome;
+    loop_busy(later->mailboxes->options.loop, 1);
+    loop_post(later->mailboxes->options.loop, show_later, later);
+}
+
+void mailbox_link_show(struct mailboxes *mailboxes, const char *token, mailbox_paged *paged,
+                       void *arg)
+{
+    struct later *later = later_new(mailboxes, paged, arg);
+    int fault = read_link(mailboxes, token, &later->mailbox);
+
+    later_show(later, fault ? (enum mailbox_outcome)fault : CONNECT_SHOW);
+}
+
+/* -- to the provider
+ * ------------------------------------------------------------------------------------ */
+
+/* At most so many states are held; the oldest goes. */
+static void make_room(struct mailboxes *mailboxes)
+{
+    const void *key, *oldest_key = NULL;
+    struct connect *connect, *oldest = NULL;
+    size_t at = 0, len, oldest_len = 0;
+
+    if (mailboxes->connects.count < STATES_MAX)
+        return;
+    while ((connect = map_next(&mailboxes->connects, &at, &key, &len)))
+        if (!oldest || connect->made < oldest->made) {
+            oldest = connect;
+            oldest_key = key;
+            oldest_len = len;
+        }
+    map_take(&mailboxes->connects, oldest_key, oldest_len);
+    connect_free(oldest);
+}
+
+static void challenge_of(const char *verifier, struct buf *challenge)
+{
+    uint8_t digest[32];
+
+    seal_sha256(verifier, strlen(verifier), digest);
+    text_base64url(challenge, digest, sizeof(digest));
+}
+
+static void add_parameters(struct buf *query, const struct rider_oauth *oauth)
+{
+    auto_buf struct buf scope = {0};
+
+    for (size_t i = 0; oauth->scopes[i]; i++)
+        buf_printf(&scope, "%s%s", i ? " " : "", oauth->scopes[i]);
+    form_add(query, "scope", buf_text(&scope));
+    for (size_t i = 0; oauth->authorize_params[i]; i++) {
+        const char *equals = strchr(oauth->authorize_params[i], '=');
+        auto_free char *name = NULL;
+
+        if (!equals)
+            continue;
+        name = mem_strn(oauth->authorize_params[i], (size_t)(equals - oauth->authorize_params[i]));
+        form_add(query, name, equals + 1);
+    }
+}
+
+static char *redirect_uri(struct mailboxes *mailboxes, const char *provider)
+{
+    return mem_printf("%s/oauth/cb/%s", mailboxes->base_url, provider);
+}
+
+static char *authorize_url(struct mailboxes *mailboxes, const struct mailbox *mailbox,
+                           const struct connect *connect, const char *state,
+                           const struct rider_oauth *oauth)
+{
+    const char *client = provider_setting(mailboxes->providers, mailbox->provider, "client_id");
+    auto_free char *redirect = redirect_uri(mailboxes, mailbox->provider);
+    auto_buf struct buf query = {0}, challenge = {0};
+
+    challenge_of(connect->verifier, &challenge);
+    form_add(&query, "response_type", "code");
+    form_add(&query, "client_id", client ? client : "");
+    form_add(&query, "redirect_uri", redirect);
+    form_add(&query, "state", state);
+    form_add(&query, "nonce", connect->nonce);
+    form_add(&query, "code_challenge", buf_text(&challenge));
+    form_add(&query, "code_challenge_method", "S256");
+    form_add(&query, "login_hint", mailbox->address);
+    add_parameters(&query, oauth);
+    return mem_printf("%s%c%s", oauth->authorize_url, strchr(oauth->authorize_url, '?') ? '&' : '?',
+                      buf_text(&query));
+}
+
+void mailbox_link_go(struct mailboxes *mailboxes, const char *token, mailbox_paged *paged,
+                     void *arg)
+{
+    struct later *later = later_new(mailboxes, paged, arg);
+    int fault = read_link(mailboxes, token, &later->mailbox);
+    struct rider_oauth *oauth = NULL;
+    struct connect *connect;
+    auto_free char *state = NULL, *cookie = NULL;
+    bool https = text_starts(mailboxes->base_url, "https://");
+
+    if (!fault && provider_oauth(mailboxes->providers, later->mailbox.provider,
+                                 (enum rider_access)later->mailbox.access, &oauth) < 0) {
+        later->text = mem_str("This provider is not set up here any more.");
+        fault = CONNECT_FAILED;
+    }
+    if (fault) {
+        later_show(later, (enum mailbox_outcome)fault);
+        return;
+    }
+    make_room(mailboxes);
+    state = random_text(32);
+    cookie = random_text(32);
+    connect = mem_new(sizeof(*connect));
+    connect->mailbox = later->mailbox.id;
+    connect->provider = mem_str(later->mailbox.provider);
+    connect->verifier = random_text(48);
+    connect->nonce = random_text(24);
+    connect->made = clock_monotonic();
+    seal_digest(cookie, strlen(cookie), connect->browser);
+    map_put_str(&mailboxes->connects, state, connect);
+    later->location = authorize_url(mailboxes, &later->mailbox, connect, state, oauth);
+    later->cookie =
+        mem_printf("rider_connect=%s; Path=/oauth; HttpOnly; SameSite=Lax; Max-Age=600%s", cookie,
+                   https ? "; Secure" : "");
+    provider_oauth_free(oauth);
+    later_show(later, CONNECT_REDIRECT);
+}
+
+/* -- back from the provider
+ * -------------------------------------------------------------------------------- */
+
+struct exchange {
+    struct mailboxes *mailboxes;
+    struct connect *connect;
+    struct mailbox mailbox;
+    struct token_answer answer;
+    struct rider_oauth *oauth;
+    struct provider_session *session;
+    char **granted;
+    uint64_t provisional;
+    mailbox_paged *paged;
+    void *arg;
+    enum mailbox_outcome outcome;
+    char *text;
+    struct buf sealed;
+    int64_t now;
+};
+
+static void exchange_free(struct exchange *exchange)
+{
+    struct account *account = map_take_u64(&exchange->mailboxes->accounts, exchange->provisional);
+
+    if (account) {
+        mem_wipe_str(&account->access);
+        free(account);
+    }
+    connect_free(exchange->connect);
+    record_mailbox_finish(&exchange->mailbox);
+    token_answer_finish(&exchange->answer);
+    provider_oauth_free(exchange->oauth);
+    mem_strv_free(exchange->granted);
+    buf_wipe(&exchange->sealed);
+    free(exchange->text);
+    free(exchange);
+}
+
+static void exchange_over(struct exchange *exchange)
+{
+    page(exchange->paged, exchange->arg, exchange->outcome, &exchange->mailbox, exchange->text);
+    exchange_free(exchange);
+}
+
+static void exchange_revoked(void *arg, const char *said)
+{
+    (void)said;
+    exchange_over(arg);
+}
+
+static void session_gone(void *arg)
+{
+    struct exchange *exchange = arg;
+
+    exchange->session = NULL;
+    if (exchange->outcome == CONNECT_DONE || exchange->outcome == CONNECT_NARROW) {
+        exchange_over(exchange);
+        return;
+    }
+    /* Nothing of it is kept, here or there. */
+    grant_revoke(exchange->mailboxes, exchange->mailbox.provider,
+                 exchange->answer.refresh ? exchange->answer.refresh : exchange->answer.access,
+                 exchange_revoked, exchange);
+}
+
+/* text is taken. */
+static void exchange_end(struct exchange *exchange, enum mailbox_outcome outcome, char *text)
+{
+    exchange->outcome = outcome;
+    free(exchange->text);
+    exchange->text = text;
+    if (exchange->session)
+        provider_session_close(exchange->session, session_gone, exchange);
+    else if (exchange->answer.access)
+        session_gone(exchange);
+    else
+        exchange_over(exchange);
+}
+
+/* -- keeping it
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static int keep_apply(struct store_txn *txn, void *arg)
+{
+    struct exchange *exchange = arg;
+    auto_record(mailbox) mailbox = {0};
+    auto_record(mailbox_pulse) pulse = {0};
+    int r = store_mailbox_get(txn, exchange->mailbox.id, &mailbox);
+
+    if (r < 0)
+        return r;
+    mailbox.status = MAILBOX_ACTIVE;
+    mem_str_set(&mailbox.why, exchange->outcome == CONNECT_NARROW ? exchange->text : NULL);
+    mem_str_set(&mailbox.subject, exchange->mailbox.subject);
+    mem_str_set(&mailbox.name, exchange->mailbox.name);
+    mem_str_set(&mailbox.tenant, exchange->mailbox.tenant);
+    mem_strv_free(mailbox.aliases);
+    mailbox.aliases = mem_strv((const char *const *)exchange->mailbox.aliases);
+    mem_strv_free(mailbox.granted);
+    mailbox.granted = mem_strv((const char *const *)exchange->granted);
+    mailbox.changed_at = exchange->now;
+    if (!mailbox.connected_at)
+        mailbox.connected_at = exchange->now;
+    mailbox.invite++; /* the link was for one consent */
+    r = store_mailbox_put(txn, &mailbox);
+    if (r == 0)
+        r = store_grant_put(txn, mailbox.id, buf_bytes(&exchange->sealed));
+    if (r == 0) {
+        r = store_pulse_get(txn, mailbox.id, &pulse);
+        if (r == -ENOENT || (r == 0 && !pulse.since)) {
+            pulse.mailbox = mailbox.id;
+            pulse.since = exchange->now;
+            r = store_pulse_put(txn, &pulse);
+        }
+    }
+    return r < 0 ? r
+                 : store_audit_add(txn, exchange->now, "mailbox.connected", mailbox.address, NULL);
+}
+
+static void kept(void *arg, int status)
+{
+    struct exchange *exchange = arg;
+    struct mailboxes *mailboxes = exchange->mailboxes;
+
+    if (status < 0) {
+        exchange_end(
+            exchange, CONNECT_FAILED,
+            mem_str("The consent could not be kept on our side. Nothing was stored; please "
+                    "open the link again."));
+        return;
+    }
+    account_set(account_of(mailboxes, exchange->mailbox.id, true), exchange->answer.access,
+                exchange->answer.expires_in);
+    if (mailboxes->options.changed)
+        mailboxes->options.changed(mailboxes->options.changed_arg, exchange->mailbox.id);
+    exchange_end(exchange, exchange->outcome, mem_str(exchange->text));
+}
+
+/* -- who was it?
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static bool same_address(const char *a, const char *b)
+{
+    auto_buf struct buf one = {0}, two = {0};
+
+    return a && b && mail_address_key(a, &one) == 0 && mail_address_key(b, &two) == 0 &&
+           strcmp(buf_text(&one), buf_text(&two)) == 0;
+}
+
+static bool is_alias(const struct rider_identity *identity, const char *address)
+{
+    for (size_t i = 0; identity->aliases && identity->aliases[i]; i++)
+        if (same_address(identity->aliases[i], address))
+            return true;
+    return false;
+}
+
+static bool has(char **list, const char *wanted)
+{
+    for (size_t i = 0; list && list[i]; i++)
+        if (strcmp(list[i], wanted) == 0)
+            return true;
+    return false;
+}
+
+/* What was asked for and not granted, as a sentence; NULL: all was. */
+static char *what_is_missing(const struct exchange *exchange)
+{
+    static const struct {
+        const char *scope, *word;
+    } signs[] = {{"email", NULL}, {"openid", NULL}, {"profile", NULL}}; /* sign-in, not access */
+    auto_buf struct buf text = {0};
+
+    for (size_t i = 0; exchange->oauth->scopes[i]; i++) {
+        const char *scope = exchange->oauth->scopes[i];
+        bool sign_in = false;
+
+        for (size_t k = 0; k < ARRAY_LEN(signs); k++)
+            sign_in = sign_in || strcmp(scope, signs[k].scope) == 0;
+        if (!sign_in && !has(exchange->granted, scope))
+            buf_printf(&text, "%s%s", text.len ? ", " : "Not granted: ", scope);
+    }
+    return text.len ? buf_take(&text) : NULL;
+}
+
+static void keep(struct exchange *exchange, const struct rider_identity *identity)
+{
+    exchange->text = what_is_missing(exchange);
+    exchange->outcome = exchange->text ? CONNECT_NARROW : CONNECT_DONE;
+    exchange->now = clock_wall();
+    mem_str_set(&exchange->mailbox.subject, identity->subject);
+    mem_str_set(&exchange->mailbox.name, identity->name);
+    mem_str_set(&exchange->mailbox.tenant, identity->tenant);
+    mem_strv_free(exchange->mailbox.aliases);
+    exchange->mailbox.aliases = mem_strv(identity->aliases);
+    if (grant_seal(exchange->mailboxes, exchange->mailbox.id, exchange->answer.refresh,
+                   &exchange->sealed) < 0) {
+        exchange_end(
+            exchange, CONNECT_FAILED,
+            mem_str("This mailbox's key is missing on our side. Nothing was stored; ask for "
+                    "a new link."));
+        return;
+    }
+    mailboxes_submit(exchange->mailboxes, keep_apply, kept, exchange);
+}
+
+static void identified(void *arg, const struct provider_result *result)
+{
+    struct exchange *exchange = arg;
+    const struct rider_identity *identity = result->identity;
+    const char *asked = exchange->mailbox.address;
+
+    if (result->failure) {
+        exchange_end(
+            exchange, CONNECT_FAILED,
+            mem_printf("We could not find out whose account it is (%s). Nothing was stored; "
+                       "please open the link again.",
+                       result->failure->detail ? result->failure->detail : "no answer"));
+    } else if (!same_address(identity->address, asked)) {
+        bool alias = is_alias(identity, asked);
+
+        exchange_end(exchange, alias ? CONNECT_ALIAS : CONNECT_WRONG_ACCOUNT,
+                     mem_printf(alias ? "%s is another name of the account you chose; we need the "
+                                        "account's own address. Nothing was stored."
+                                      : "You chose another account than %s. Nothing was stored.",
+                                asked));
+    } else if (exchange->mailbox.subject && identity->subject &&
+               strcmp(exchange->mailbox.subject, identity->subject) != 0) {
+        exchange_end(exchange, CONNECT_WRONG_ACCOUNT,
+                     mem_str("The address is the same, but the account behind it is a new one. "
+                             "Disconnect the mailbox first, then connect it anew."));
+    } else {
+        keep(exchange, identity);
+    }
+}
+
+/* -- the code
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+static char **split_scopes(const char *text)
+{
+    char **list = mem_array(strlen(text) / 2 + 2, sizeof(*list));
+    size_t count = 0;
+
+    while (*text) {
+        size_t len = strcspn(text, " ");
+
+        if (len)
+            list[count++] = mem_strn(text, len);
+        text += len + (text[len] == ' ');
+    }
+    return list;
+}
+
+/* A session of its own asks who consented; it uses the new token under an id of its own. */
+static void ask_identity(struct exchange *exchange)
+{
+    static uint64_t last;
+    struct account *account;
+    struct provider_mailbox_info info = {.address = exchange->mailbox.address,
+                                         .access = (enum rider_access)exchange->mailbox.access,
+                                         .granted = (const char *const *)exchange->granted,
+                                         .connected_at = clock_wall()};
+    struct provider_memory none = {0};
+    auto_buf struct buf error = {0};
+
+    exchange->provisional = info.mailbox = PROVISIONAL | ++last;
+    account = account_of(exchange->mailboxes, info.mailbox, true);
+    account->provisional = true;
+    account_set(account, exchange->answer.access, exchange->answer.expires_in);
+    if (provider_session_open(exchange->mailboxes->providers, exchange->mailbox.provider, &info,
+                              &none, &error, &exchange->session) < 0) {
+        exchange_end(exchange, CONNECT_FAILED, buf_take(&error));
+        return;
+    }
+    if (!(provider_session_can(exchange->session) & RIDER_CAN_SEND)) {
+        exchange_end(exchange, CONNECT_SCOPE_MISSING, what_is_missing(exchange));
+        return;
+    }
+    provider_identify(exchange->session, IDENTIFY_MS, identified, exchange);
+}
+
+static void exchange_failed(struct exchange *exchange)
+{
+    struct rider_failure failure = {.size = sizeof(failure)};
+
+    provider_oauth_failure(exchange->mailboxes->providers, exchange->mailbox.provider,
+                           exchange->answer.error ? exchange->answer.error : "server_error",
+                           exchange->answer.suberror, exchange->answer.description, &failure);
+    exchange_end(
+        exchange, CONNECT_FAILED,
+        mem_printf("The sign-in was not completed (%s). Nothing was stored; please open the "
+                   "link again.",
+                   failure.detail ? failure.detail : "no reason was given"));
+}
+
+static void exchanged(void *arg, const struct http_response *response)
+{
+    struct exchange *exchange = arg;
+    struct token_answer *answer = &exchange->answer;
+    const char *client =
+        provider_setting(exchange->mailboxes->providers, exchange->mailbox.provider, "client_id");
+    const char *fault;
+
+    if (!response->status || !token_answer_parse(answer, response->body) || answer->error) {
+        exchange_failed(exchange);
+        return;
+    }
+    fault = answer->id_token ? id_token_fault(answer->id_token, client ? client : "",
+                                              exchange->connect->nonce, clock_wall())
+                             : NULL;
+    if (fault || !answer->refresh) {
+        exchange_end(
+            exchange, CONNECT_FAILED,
+            mem_printf("The sign-in can't be used: %s. Nothing was stored; please open the "
+                       "link again.",
+                       fault ? fault : "no lasting access was granted"));
+        return;
+    }
+    exchange->granted =
+        answer->scope ? split_scopes(answer->scope) : mem_strv(exchange->oauth->scopes);
+    ask_identity(exchange);
+}
+
+static void exchange_code(struct exchange *exchange, const char *code)
+{
+    static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded",
+                                          "Accept: application/json", NULL};
+    struct mailboxes *mailboxes = exchange->mailboxes;
+    auto_free char *redirect = redirect_uri(mailboxes, exchange->connect->provider);
+    auto_wiped_buf struct buf form = {0};
+    auto_buf struct buf error = {0};
+    struct http_request request = {.method = "POST",
+                                   .url = exchange->oauth->token_url,
+                                   .headers = headers,
+                                   .timeout_ms = TOKEN_TIMEOUT_MS,
+                                   .secret_body = true};
+
+    form_add(&form, "grant_type", "authorization_code");
+    form_add(&form, "code", code);
+    form_add(&form, "redirect_uri", redirect);
+    form_add(&form, "code_verifier", exchange->connect->verifier);
+    if (form_add_client(mailboxes, exchange->connect->provider, &form, &error) < 0) {
+        log_error("%s", buf_text(&error));
+        exchange_end(exchange, CONNECT_FAILED,
+                     mem_str("This service is not set up completely; tell who sent you the link."));
+        return;
+    }
+    request.body = buf_bytes(&form);
+    http_start(mailboxes->options.http, &request, exchanged, exchange);
+}
+
+/* -- the callback
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+static bool same_browser(const struct connect *connect, const char *cookie)
+{
+    static const char name[] = "rider_connect=";
+    const char *at = cookie ? strstr(cookie, name) : NULL;
+    uint8_t digest[32], different = 0;
+
+    if (!at)
+        return false;
+    at += sizeof(name) - 1;
+    seal_digest(at, strcspn(at, "; "), digest);
+    for (size_t i = 0; i < sizeof(digest); i++)
+        different |= (uint8_t)(digest[i] ^ connect->browser[i]);
+    return !different;
+}
+
+static struct exchange *exchange_new(struct mailboxes *mailboxes, struct connect *connect,
+                                     mailbox_paged *paged, void *arg)
+{
+    struct exchange *exchange = mem_new(sizeof(*exchange));
+
+    exchange->mailboxes = mailboxes;
+    exchange->connect = connect;
+    exchange->paged = paged;
+    exchange->arg = arg;
+    return exchange;
+}
+
+static void refuse(struct mailboxes *mailboxes, mailbox_paged *paged, void *arg,
+                   enum mailbox_outcome outcome, const char *text)
+{
+    struct later *later = later_new(mailboxes, paged, arg);
+
+    later->text = mem_str(text);
+    later_show(later, outcome);
+}
+
+static void provider_said_no(struct mailboxes *mailboxes, struct connect *connect,
+                             const char *query, const char *error, mailbox_paged *paged, void *arg)
+{
+    struct later *later = later_new(mailboxes, paged, arg);
+    auto_free char *description = query_value(query, "error_description");
+    struct rider_failure failure = {.size = sizeof(failure)};
+
+    mailbox_load(mailboxes, connect->mailbox, &later->mailbox);
+    if (strcmp(error, "access_denied") == 0) {
+        later_show(later, CONNECT_CANCELLED);
+        return;
+    }
+    provider_oauth_failure(mailboxes->providers, connect->provider, error, NULL, description,
+                           &failure);
+    later->text = mem_str(failure.detail ? failure.detail : error);
+    later_show(later, CONNECT_PROVIDER_SAYS_NO);
+}
+
+void mailbox_callback(struct mailboxes *mailboxes, const char *provider, const char *query,
+                      const char *cookie, mailbox_paged *paged, void *arg)
+{
+    auto_free char *state = query_value(query, "state"), *error = query_value(query, "error");
+    struct connect *connect = state ? map_take_str(&mailboxes->connects, state) : NULL;
+    char *code = query_value(query, "code");
+    struct exchange *exchange;
+
+    if (!connect || clock_monotonic() - connect->made > STATE_MS) {
+        refuse(mailboxes, paged, arg, CONNECT_STATE_UNKNOWN, NULL);
+    } else if (strcmp(connect->provider, provider) != 0 || !same_browser(connect, cookie)) {
+        refuse(mailboxes, paged, arg, CONNECT_STATE_FOREIGN, NULL);
+    } else if (error || !code) {
+        provider_said_no(mailboxes, connect, query, error ? error : "no code came", paged, arg);
+    } else {
+        exchange = exchange_new(mailboxes, connect, paged, arg);
+        connect = NULL;
+        if (mailbox_load(mailboxes, exchange->connect->mailbox, &exchange->mailbox) < 0 ||
+            provider_oauth(mailboxes->providers, provider,
+                           (enum rider_access)exchange->mailbox.access, &exchange->oauth) < 0) {
+            refuse(mailboxes, paged, arg, CONNECT_LINK_BAD, NULL);
+            exchange_free(exchange);
+        } else {
+            exchange_code(exchange, code);
+        }
+    }
+    mem_wipe_str(&code);
+    if (connect)
+        connect_free(connect);
+}

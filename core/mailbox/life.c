@@ -1,0 +1,414 @@
+/* mailbox/life.c: mailboxes from being asked for to being let go. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "mail/address.h"
+#include "mailbox/internal.h"
+#include "net/loop.h"
+#include "seal/seal.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const int64_t LINK_MS = 7 * 24 * 3600 * 1000LL;
+
+const char *mailbox_status_name(int32_t status)
+{
+    static const char *const names[] = {"unknown",          "pending", "active",
+                                        "reconnect needed", "paused",  "disconnected"};
+
+    return status > 0 && (size_t)status < ARRAY_LEN(names) ? names[status] : names[0];
+}
+
+/* -- the room itself
+ * -------------------------------------------------------------------------------- */
+
+struct mailboxes *mailboxes_new(const struct mailboxes_options *options)
+{
+    struct mailboxes *mailboxes = mem_new(sizeof(*mailboxes));
+
+    mailboxes->options = *options;
+    mailboxes->base_url = mem_str(options->base_url);
+    mailboxes->options.base_url = mailboxes->base_url;
+    return mailboxes;
+}
+
+static void account_free(void *arg)
+{
+    struct account *account = arg;
+
+    while (account->waiters) {
+        struct waiter *next = account->waiters->next;
+
+        free(account->waiters);
+        account->waiters = next;
+    }
+    mem_wipe_str(&account->access);
+    free(account);
+}
+
+void mailboxes_free(struct mailboxes *mailboxes)
+{
+    if (!mailboxes)
+        return;
+    connects_forget(mailboxes);
+    map_finish(&mailboxes->accounts, account_free);
+    free(mailboxes->base_url);
+    free(mailboxes);
+}
+
+void mailboxes_set_providers(struct mailboxes *mailboxes, struct provider_set *set)
+{
+    mailboxes->providers = set;
+}
+
+struct submit {
+    struct mailboxes *mailboxes;
+    store_apply *apply;
+    store_done *done;
+    void *arg;
+};
+
+static int submit_apply(struct store_txn *txn, void *arg)
+{
+    struct submit *submit = arg;
+
+    return submit->apply(txn, submit->arg);
+}
+
+static void submit_done(void *arg, int status)
+{
+    struct submit *submit = arg;
+
+    submit->done(submit->arg, status);
+    loop_busy(submit->mailboxes->options.loop, -1);
+    free(submit);
+}
+
+void mailboxes_submit(struct mailboxes *mailboxes, store_apply *apply, store_done *done, void *arg)
+{
+    struct submit *submit = mem_new(sizeof(*submit));
+
+    *submit = (struct submit){mailboxes, apply, done, arg};
+    loop_busy(mailboxes->options.loop, 1);
+    store_submit(mailboxes->options.store, submit_apply, submit_done, submit);
+}
+
+int mailbox_load(struct mailboxes *mailboxes, uint64_t id, struct mailbox *mailbox_r)
+{
+    auto_read struct store_txn *txn = NULL;
+    int r = store_read(mailboxes->options.store, &txn);
+
+    return r < 0 ? r : store_mailbox_get(txn, id, mailbox_r);
+}
+
+/* -- changes
+ * ------------------------------------------------------------------------------------------ */
+
+enum change_kind {
+    CHANGE_ADD,
+    CHANGE_INVITE,
+    CHANGE_PAUSE,
+    CHANGE_RESUME,
+    CHANGE_REFUSED,
+    CHANGE_DISCONNECT
+};
+
+struct change {
+    struct mailboxes *mailboxes;
+    enum change_kind kind;
+    uint64_t id;
+    struct mailbox wanted; /* CHANGE_ADD */
+    char *why;
+    int64_t now;
+    mailbox_done *done;
+    void *arg;
+    /* given back */
+    uint64_t invite;
+    struct buf error;
+};
+
+static void change_free(struct change *change)
+{
+    record_mailbox_finish(&change->wanted);
+    buf_finish(&change->error);
+    free(change->why);
+    free(change);
+}
+
+static struct change *change_new(struct mailboxes *mailboxes, enum change_kind kind, uint64_t id,
+                                 mailbox_done *done, void *arg)
+{
+    struct change *change = mem_new(sizeof(*change));
+
+    change->mailboxes = mailboxes;
+    change->kind = kind;
+    change->id = id;
+    change->now = clock_wall();
+    change->done = done;
+    change->arg = arg;
+    return change;
+}
+
+/* An address that was let go may be asked for again: its ledger is under the same id. */
+static int apply_add(struct store_txn *txn, struct change *change)
+{
+    auto_record(mailbox) there = {0};
+    struct mailbox *wanted = &change->wanted;
+    uint64_t id;
+    int r = store_mailbox_find(txn, wanted->key, &id);
+
+    if (r == 0)
+        r = store_mailbox_get(txn, id, &there);
+    if (r == 0 && there.status != MAILBOX_DISCONNECTED) {
+        buf_printf(&change->error,
+                   "%s is here already (%s); for a new link: postrider mailbox invite %s",
+                   wanted->address, mailbox_status_name(there.status), wanted->address);
+        return -EEXIST;
+    }
+    wanted->id = there.id;
+    wanted->invite = there.invite + 1;
+    if (r == -ENOENT)
+        r = store_next_id(txn, SEQ_MAILBOX, &wanted->id);
+    if (r < 0)
+        return r;
+    change->id = wanted->id;
+    change->invite = wanted->invite;
+    r = store_mailbox_put(txn, wanted);
+    return r < 0 ? r : store_audit_add(txn, change->now, "mailbox.added", wanted->address, NULL);
+}
+
+static int apply_disconnect(struct store_txn *txn, struct mailbox *mailbox)
+{
+    int r = store_grant_del(txn, mailbox->id);
+
+    if (r == 0)
+        r = store_mailbox_wipe(txn, mailbox->id);
+    mailbox->status = MAILBOX_DISCONNECTED;
+    mem_str_set(&mailbox->subject, NULL);
+    mem_str_set(&mailbox->name, NULL);
+    mem_str_set(&mailbox->tenant, NULL);
+    mem_strv_free(mailbox->aliases);
+    mem_strv_free(mailbox->granted);
+    mailbox->aliases = mailbox->granted = NULL;
+    return r;
+}
+
+static int refuse(struct change *change, const char *text)
+{
+    buf_add_str(&change->error, text);
+    return -EINVAL;
+}
+
+static int apply_status(struct store_txn *txn, struct change *change, struct mailbox *mailbox)
+{
+    switch (change->kind) {
+    case CHANGE_INVITE:
+        mailbox->invite++;
+        return 0;
+    case CHANGE_PAUSE:
+        if (mailbox->status != MAILBOX_ACTIVE)
+            return refuse(change, "only an active mailbox can be paused");
+        mailbox->status = MAILBOX_PAUSED;
+        return 0;
+    case CHANGE_RESUME:
+        if (mailbox->status != MAILBOX_PAUSED)
+            return refuse(change, "it is not paused");
+        mailbox->status = MAILBOX_ACTIVE;
+        return 0;
+    case CHANGE_REFUSED:
+        if (mailbox->status != MAILBOX_ACTIVE && mailbox->status != MAILBOX_PAUSED)
+            return -EALREADY;
+        mailbox->status = MAILBOX_RECONNECT;
+        return 0;
+    default:
+        return apply_disconnect(txn, mailbox);
+    }
+}
+
+static int change_apply(struct store_txn *txn, void *arg)
+{
+    static const char *const verbs[] = {"mailbox.added",   "mailbox.invited",
+                                        "mailbox.paused",  "mailbox.resumed",
+                                        "mailbox.refused", "mailbox.disconnected"};
+    struct change *change = arg;
+    auto_record(mailbox) mailbox = {0};
+    int r;
+
+    buf_truncate(&change->error, 0);
+    if (change->kind == CHANGE_ADD)
+        return apply_add(txn, change);
+    r = store_mailbox_get(txn, change->id, &mailbox);
+    if (r == -ENOENT)
+        buf_add_str(&change->error, "there is no such mailbox; see: postrider mailbox list");
+    if (r == 0)
+        r = apply_status(txn, change, &mailbox);
+    if (r < 0)
+        return r;
+    mem_str_set(&mailbox.why, change->why);
+    mailbox.changed_at = change->now;
+    change->invite = mailbox.invite;
+    r = store_mailbox_put(txn, &mailbox);
+    return r < 0 ? r
+                 : store_audit_add(txn, change->now, verbs[change->kind], mailbox.address,
+                                   change->why);
+}
+
+static char *link_of(struct change *change)
+{
+    auto_buf struct buf token = {0};
+
+    seal_link(change->mailboxes->options.seal, "invite", change->id, change->invite,
+              change->now + LINK_MS, &token);
+    return mem_printf("%s/connect/%s", change->mailboxes->base_url, buf_text(&token));
+}
+
+static void tell_changed(struct mailboxes *mailboxes, uint64_t id)
+{
+    if (mailboxes->options.changed)
+        mailboxes->options.changed(mailboxes->options.changed_arg, id);
+}
+
+static void change_done(void *arg, int status)
+{
+    struct change *change = arg;
+    bool invites = change->kind == CHANGE_ADD || change->kind == CHANGE_INVITE;
+    auto_free char *link = NULL;
+
+    if (status == 0 && change->kind == CHANGE_ADD)
+        status = seal_mailbox_create(change->mailboxes->options.seal, change->id);
+    if (status == 0 && invites)
+        link = link_of(change);
+    if (status < 0 && !change->error.len)
+        buf_add_str(&change->error, strerror(-status));
+    if (status == 0 && change->kind != CHANGE_INVITE)
+        tell_changed(change->mailboxes, change->id);
+    if (change->done)
+        change->done(change->arg, status, change->id,
+                     link                ? link
+                     : change->error.len ? buf_text(&change->error)
+                                         : change->why);
+    change_free(change);
+}
+
+static int refused_apply(struct store_txn *txn, void *arg)
+{
+    (void)txn;
+    (void)arg;
+    return -EINVAL;
+}
+
+static void change_submit(struct change *change)
+{
+    mailboxes_submit(change->mailboxes, change->error.len ? refused_apply : change_apply,
+                     change_done, change);
+}
+
+static void check_ask(struct change *change, const struct mailbox_ask *ask)
+{
+    struct provider_about about;
+    struct rider_oauth *oauth = NULL;
+    const char *fault = ask->address ? mail_address_fault(ask->address) : "there is none";
+
+    if (fault) {
+        buf_printf(&change->error, "\"%.100s\" is no mailbox's address: %s",
+                   ask->address ? ask->address : "", fault);
+    } else if (!ask->provider ||
+               provider_about(change->mailboxes->providers, ask->provider, &about) < 0) {
+        buf_printf(&change->error, "no provider is called \"%.60s\"; see: postrider provider list",
+                   ask->provider ? ask->provider : "");
+    } else if (provider_oauth(change->mailboxes->providers, ask->provider,
+                              (enum rider_access)ask->access, &oauth) < 0) {
+        buf_printf(&change->error, "%s does not offer this access; it is send, headers or full",
+                   about.title);
+    }
+    provider_oauth_free(oauth);
+}
+
+void mailbox_add(struct mailboxes *mailboxes, const struct mailbox_ask *ask, mailbox_done *done,
+                 void *arg)
+{
+    struct change *change = change_new(mailboxes, CHANGE_ADD, 0, done, arg);
+    struct mailbox *wanted = &change->wanted;
+    auto_buf struct buf key = {0};
+
+    check_ask(change, ask);
+    if (!change->error.len && mail_address_key(ask->address, &key) == 0) {
+        wanted->address = mem_str(ask->address);
+        wanted->key = buf_take(&key);
+        wanted->provider = mem_str(ask->provider);
+        wanted->zone = mem_str(ask->zone);
+        wanted->access = ask->access;
+        wanted->promise = ask->promise ? ask->promise : PROMISE_STRICT;
+        wanted->status = MAILBOX_PENDING;
+        wanted->why = mem_str("Its owner has not consented yet.");
+        wanted->created_at = wanted->changed_at = change->now;
+    }
+    change_submit(change);
+}
+
+void mailbox_invite(struct mailboxes *mailboxes, uint64_t mailbox, mailbox_done *done, void *arg)
+{
+    change_submit(change_new(mailboxes, CHANGE_INVITE, mailbox, done, arg));
+}
+
+void mailbox_pause(struct mailboxes *mailboxes, uint64_t mailbox, bool paused, mailbox_done *done,
+                   void *arg)
+{
+    struct change *change =
+        change_new(mailboxes, paused ? CHANGE_PAUSE : CHANGE_RESUME, mailbox, done, arg);
+
+    change->why = mem_str(paused ? "Paused by its operator." : NULL);
+    change_submit(change);
+}
+
+void mailbox_refused(struct mailboxes *mailboxes, uint64_t mailbox, const char *why)
+{
+    struct change *change = change_new(mailboxes, CHANGE_REFUSED, mailbox, NULL, NULL);
+
+    account_forget(mailboxes, mailbox);
+    log_warn("mailbox %llu: its owner must consent again: %s", (unsigned long long)mailbox, why);
+    change->why = mem_str(why);
+    change_submit(change);
+}
+
+/* -- letting go
+ * ---------------------------------------------------------------------------------------- */
+
+static void disconnected(void *arg, int status)
+{
+    struct change *change = arg;
+
+    if (status == 0)
+        status = seal_mailbox_destroy(change->mailboxes->options.seal, change->id);
+    change_done(change, status);
+}
+
+static void let_go(void *arg, const char *said)
+{
+    struct change *change = arg;
+
+    change->why = mem_str(said);
+    account_forget(change->mailboxes, change->id);
+    mailboxes_submit(change->mailboxes, change_apply, disconnected, change);
+}
+
+void mailbox_disconnect(struct mailboxes *mailboxes, uint64_t mailbox, mailbox_done *done,
+                        void *arg)
+{
+    struct change *change = change_new(mailboxes, CHANGE_DISCONNECT, mailbox, done, arg);
+    auto_record(mailbox) record = {0};
+    auto_wiped_buf struct buf refresh = {0};
+
+    if (mailbox_load(mailboxes, mailbox, &record) < 0) {
+        buf_add_str(&change->error, "there is no such mailbox; see: postrider mailbox list");
+        change_submit(change);
+        return;
+    }
+    if (grant_unseal(mailboxes, mailbox, &refresh) < 0)
+        buf_truncate(&refresh, 0);
+    if (refresh.len)
+        grant_revoke(mailboxes, record.provider, buf_text(&refresh), let_go, change);
+    else
+        let_go(change, "There was no grant to revoke.");
+}

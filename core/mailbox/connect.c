@@ -91,6 +91,7 @@ struct later { /* a page that must not be shown before the call that asked for i
 static void show_later(void *arg)
 {
     struct later *later = arg;
+    struct loop *loop = later->mailboxes->options.loop;
     struct mailbox_page shown = {
         .outcome = later->outcome,
         .address = later->mailbox.address,
@@ -106,7 +107,7 @@ static void show_later(void *arg)
     free(later->location);
     free(later->cookie);
     free(later);
-    loop_busy(later->mailboxes->options.loop, -1);
+    loop_busy(loop, -1);
 }
 
 static struct later *later_new(struct mailboxes *mailboxes, mailbox_paged *paged, void *arg)

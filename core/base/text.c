@@ -128,7 +128,7 @@ static void encode64(struct buf *out, const void *data, size_t len, const char *
         *to++ = table[p[2] & 63];
     }
     if (len) {
-        unsigned second = len > 1 ? p[1] : 0;
+        unsigned second = len > 1 ? p[1] : 0u;
 
         *to++ = table[p[0] >> 2];
         *to++ = table[(p[0] & 3) << 4 | second >> 4];

@@ -86,6 +86,39 @@ static size_t by_sender(void *arg, uint64_t mailbox, const char *person_key,
     return count;
 }
 
+/* Whether a campaign's label, or one below it ("Outreach/Berlin/Replied"), is among these. */
+static bool has_label(struct lookup *lookup, uint64_t campaign, const char *const *labels)
+{
+    auto_record(campaign) record = {0};
+    const struct sequence *sequence;
+    size_t len;
+
+    if (store_campaign_get(lookup->txn, campaign, &record) < 0 ||
+        brain_sequence(lookup->brain, &record, &sequence) < 0 || !sequence->label)
+        return false;
+    len = strlen(sequence->label);
+    for (size_t i = 0; labels[i]; i++)
+        if (strncasecmp(labels[i], sequence->label, len) == 0 &&
+            (labels[i][len] == '\0' || labels[i][len] == '/'))
+            return true;
+    return false;
+}
+
+static bool by_label(void *arg, uint64_t mailbox, const char *person_key, const char *const *labels,
+                     struct match_message *out)
+{
+    struct lookup *lookup = arg;
+    struct match_message sent[MATCH_SENDER_MAX];
+    size_t count = by_sender(arg, mailbox, person_key, sent, MATCH_SENDER_MAX);
+
+    for (size_t i = 0; i < count; i++)
+        if (has_label(lookup, sent[i].campaign, labels)) {
+            *out = sent[i];
+            return true;
+        }
+    return false;
+}
+
 static bool is_ours(void *arg, const char *address)
 {
     struct lookup *lookup = arg;
@@ -112,6 +145,7 @@ int lookup_init(struct lookup *lookup, struct store_txn *txn, struct brain *brai
     lookup->table = (struct match_lookup){.by_token = by_token,
                                           .by_id = by_id,
                                           .by_thread = by_thread,
+                                          .by_label = by_label,
                                           .by_sender = by_sender,
                                           .is_ours = is_ours,
                                           .arg = lookup};

@@ -434,18 +434,20 @@ static int plan_apply(struct store_txn *txn, void *arg)
     return r == -ENOENT ? 0 : r;
 }
 
+/* What held before and holds no more goes; what was found now is kept, and wakes the box in time.
+ */
 static void keep_holds(struct box *box, const struct plan *plan)
 {
-    for (size_t i = 0; i < plan->hold_count; i++) {
-        size_t k = 0;
+    size_t kept = 0;
 
-        while (k < box->hold_count && box->holds[k].campaign != plan->holds[i].campaign)
-            k++;
-        if (k == box->hold_count)
-            box->holds = mem_grow(box->holds, ++box->hold_count, sizeof(*box->holds));
-        box->holds[k] = plan->holds[i];
-    }
     for (size_t i = 0; i < box->hold_count; i++)
+        if (box->holds[i].until > plan->now)
+            box->holds[kept++] = box->holds[i];
+    box->holds = mem_grow(box->holds, kept + plan->hold_count, sizeof(*box->holds));
+    for (size_t i = 0; i < plan->hold_count; i++)
+        box->holds[kept++] = plan->holds[i];
+    box->hold_count = kept;
+    for (size_t i = 0; i < kept; i++)
         box_plan_at(box, box->holds[i].until);
 }
 

@@ -172,13 +172,15 @@ static void finish(struct http_call *call, CURLcode code)
 static void deadline_passed(void *arg)
 {
     struct http_call *call = arg;
+    double seconds = (double)call->timeout_ms / 1000;
 
-    if (!call->problem)
-        call->problem =
-            call->running
-                ? mem_printf("no whole answer within %.3g s", (double)call->timeout_ms / 1000)
-                : mem_printf("%u other requests were in flight for %.3g s",
-                             call->client->options.in_flight, (double)call->timeout_ms / 1000);
+    if (!call->host) {
+        finish(call, CURLE_BAD_FUNCTION_ARGUMENT); /* refused at the start */
+        return;
+    }
+    call->problem = call->running
+                        ? mem_printf("no whole answer within %.3g s", seconds)
+                        : mem_printf("too many requests were before it for %.3g s", seconds);
     finish(call, CURLE_OPERATION_TIMEDOUT);
 }
 

@@ -92,9 +92,11 @@ struct bytes http_header(struct bytes headers, const char *name)
 }
 
 /* -- sentences ------------------------------------------------------------------------ */
-static const char *advice(CURLcode code)
+static const char *advice(const struct http_call *call, CURLcode code)
 {
     switch (code) {
+    case CURLE_BAD_FUNCTION_ARGUMENT:
+        return NULL; /* we refused it, and the reason says what to do */
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
         return "check the host's name and this machine's DNS";
@@ -111,7 +113,9 @@ static const char *advice(CURLcode code)
     case CURLE_UNSUPPORTED_PROTOCOL:
         return "correct the URL";
     default:
-        return NULL;
+        if (call->tries && !call->replayable)
+            return "look whether it arrived before it is sent again";
+        return "check this machine's network and try again";
     }
 }
 
@@ -141,7 +145,7 @@ static char *plain_url(const char *url)
 char *http_explain(const struct http_call *call, CURLcode code)
 {
     auto_free char *url = plain_url(call->url);
-    const char *next = call->problem || call->second_try ? NULL : advice(code);
+    const char *next = advice(call, code);
 
     return mem_printf("%s %s: %s (%s)%s%s", call->method, url, reason(call, code),
                       call->tries ? "it may have arrived" : "nothing was sent", next ? "; " : "",

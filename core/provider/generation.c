@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* -- loading ----------------------------------------------------------------------------------- */
+/* -- loading ---------------------------------------------------------------------------------- */
 static int other_major(void *library, const char *file, struct buf *error)
 {
     for (int major = 0; major < 10; major++) {
@@ -41,7 +41,7 @@ static int read_table(struct generation *generation, struct buf *error)
     if (!symbol)
         return other_major(generation->library, file, error);
     memcpy(&entry, &symbol, sizeof(entry));
-    table = entry();
+    IN_PLUGIN(generation, table = entry());
     if (!table) {
         buf_printf(error, "%s gives no table: %s returned NULL. Its author must mend it", file,
                    RIDER_ENTRY);
@@ -96,8 +96,10 @@ static int read_oauth(struct generation *generation, struct buf *error)
         return 0;
     for (int i = 0; r >= 0 && i < ACCESS_LEVELS; i++) {
         union padded_oauth out = {.oauth = {.size = sizeof(struct rider_oauth)}};
-        if (!generation->table.oauth(&generation->desk->host, (enum rider_access)(i + 1),
-                                     &out.oauth))
+        bool offers;
+        IN_PLUGIN(generation, offers = generation->table.oauth(
+                                  &generation->desk->host, (enum rider_access)(i + 1), &out.oauth));
+        if (!offers)
             continue;
         if (!copy_oauth(&generation->arena, &generation->oauth[i], &out.oauth))
             continue;
@@ -115,7 +117,7 @@ static int map_copy(struct generation *generation, struct buf *error)
 
     if (r < 0)
         return r;
-    generation->library = dlopen(generation->path, RTLD_NOW | RTLD_LOCAL);
+    IN_PLUGIN(generation, generation->library = dlopen(generation->path, RTLD_NOW | RTLD_LOCAL));
     if (generation->library)
         return 0;
     buf_printf(error,
@@ -166,7 +168,7 @@ int generation_load(struct provider *provider, char **settings, struct buf *erro
     return 0;
 }
 
-/* -- unloading --------------------------------------------------------------------------------- */
+/* -- unloading -------------------------------------------------------------------------------- */
 static bool still_mapped(const char *path)
 {
     void *library = dlopen(path, RTLD_NOW | RTLD_NOLOAD);
@@ -294,8 +296,7 @@ void generation_count(const struct generation *generation,
     status->requests += generation->lost_requests;
 }
 
-/* -- origins ------------------------------------------------------------------------------------
- */
+/* -- origins ---------------------------------------------------------------------------------- */
 static bool same_origin(const char *origin, const char *url)
 {
     auto_free char *other = url ? http_origin(url) : NULL;

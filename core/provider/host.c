@@ -57,7 +57,7 @@ static const char *host_config(const struct rider_host *host, const char *key)
     return value ? value : setting_fallback(&generation->table, key);
 }
 
-/* -- what a session remembers ------------------------------------------------------------------ */
+/* -- what a session remembers ----------------------------------------------------------------- */
 static struct buf *remembered(struct provider_session *session, const char *key)
 {
     struct buf *value = map_get_str(&session->remembered, key);

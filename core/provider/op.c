@@ -20,7 +20,7 @@ const char *op_name(enum op_kind kind)
     return names[kind];
 }
 
-/* -- busy or waiting --------------------------------------------------------------------------- */
+/* -- busy or waiting -------------------------------------------------------------------------- */
 static void op_busy(struct provider_op *op, bool busy)
 {
     if (op->busy == busy)
@@ -43,8 +43,7 @@ void seat_weigh(struct seat *seat)
     }
 }
 
-/* -- ending
- * ---------------------------------------------------------------------------------------- */
+/* -- ending ----------------------------------------------------------------------------------- */
 static void set_failure(struct provider_op *op, int32_t kind, int32_t scope, const char *detail)
 {
     op->failure = (struct rider_failure){
@@ -153,8 +152,11 @@ void op_retire(struct provider_op *op)
     handle_retire(op);
 }
 
-/* -- deadline and cancelling
- * ------------------------------------------------------------------------- */
+/* -- deadline and cancelling ------------------------------------------------------------------ */
+#define CALL(asked, operation, ...)                                                                \
+    IN_PLUGIN((asked)->seat->generation,                                                           \
+              (asked)->seat->generation->table.operation((asked)->seat->plugin, __VA_ARGS__))
+
 static void end_by_host(struct provider_op *op)
 {
     const char *detail = op->asked ? "cancelled, and the plugin did not end it"
@@ -187,7 +189,7 @@ void op_cancel(struct provider_op *op, bool asked)
     op->asked = asked;
     loop_timer_in(op->timer, generation->provider->set->cancel_grace);
     if (generation->table.cancel) {
-        generation->table.cancel(op->seat->plugin, &op->op);
+        CALL(op, cancel, &op->op);
         return;
     }
     LIST_EACH_SAFE(node, &op->requests)
@@ -201,8 +203,7 @@ void provider_cancel(struct provider_op *op)
     op_cancel(op, true);
 }
 
-/* -- beginning
- * --------------------------------------------------------------------------------------- */
+/* -- beginning -------------------------------------------------------------------------------- */
 static struct provider_op *begin(struct provider_session *session, enum op_kind kind,
                                  uint32_t timeout, provider_done_fn *done, void *arg)
 {
@@ -276,7 +277,7 @@ struct provider_op *provider_identify(struct provider_session *session, uint32_t
 {
     struct provider_op *op = begin(session, OP_IDENTIFY, timeout, done, arg);
 
-    op->seat->generation->table.identify(op->seat->plugin, &op->op);
+    CALL(op, identify, &op->op);
     return op;
 }
 
@@ -289,7 +290,7 @@ struct provider_op *provider_stage(struct provider_session *session,
         begin_message(session, OP_STAGE, RIDER_CAN_STAGE, message, timeout, done, arg, &go);
 
     if (go)
-        op->seat->generation->table.stage(op->seat->plugin, &op->op, &op->message);
+        CALL(op, stage, &op->op, &op->message);
     return op;
 }
 
@@ -302,7 +303,7 @@ struct provider_op *provider_send(struct provider_session *session,
         begin_message(session, OP_SEND, RIDER_CAN_SEND, message, timeout, done, arg, &go);
 
     if (go && within_limits(op))
-        op->seat->generation->table.send(op->seat->plugin, &op->op, &op->message);
+        CALL(op, send, &op->op, &op->message);
     return op;
 }
 
@@ -315,7 +316,7 @@ struct provider_op *provider_find(struct provider_session *session,
         begin_message(session, OP_FIND, RIDER_CAN_FIND, message, timeout, done, arg, &go);
 
     if (go)
-        op->seat->generation->table.find(op->seat->plugin, &op->op, &op->message);
+        CALL(op, find, &op->op, &op->message);
     return op;
 }
 
@@ -328,7 +329,7 @@ struct provider_op *provider_file(struct provider_session *session,
         begin_message(session, OP_FILE, RIDER_CAN_FILE, message, timeout, done, arg, &go);
 
     if (go)
-        op->seat->generation->table.file(op->seat->plugin, &op->op, &op->message);
+        CALL(op, file, &op->op, &op->message);
     return op;
 }
 
@@ -341,7 +342,7 @@ struct provider_op *provider_discard(struct provider_session *session,
         begin_message(session, OP_DISCARD, RIDER_CAN_STAGE, message, timeout, done, arg, &go);
 
     if (go)
-        op->seat->generation->table.discard(op->seat->plugin, &op->op, &op->message);
+        CALL(op, discard, &op->op, &op->message);
     return op;
 }
 
@@ -353,7 +354,7 @@ struct provider_op *provider_list(struct provider_session *session, const struct
 
     op->item = item;
     if (admit(op, RIDER_CAN_LIST))
-        op->seat->generation->table.list(op->seat->plugin, &op->op, query);
+        CALL(op, list, &op->op, query);
     return op;
 }
 
@@ -363,7 +364,7 @@ struct provider_op *provider_read(struct provider_session *session, const char *
     struct provider_op *op = begin(session, OP_READ, timeout, done, arg);
 
     if (admit(op, RIDER_CAN_READ))
-        op->seat->generation->table.read(op->seat->plugin, &op->op, provider_id);
+        CALL(op, read, &op->op, provider_id);
     return op;
 }
 
@@ -374,12 +375,11 @@ struct provider_op *provider_label(struct provider_session *session,
     struct provider_op *op = begin(session, OP_LABEL, timeout, done, arg);
 
     if (admit(op, RIDER_CAN_LABEL))
-        op->seat->generation->table.label(op->seat->plugin, &op->op, change);
+        CALL(op, label, &op->op, change);
     return op;
 }
 
-/* -- words ---------------------------------------------------------------------------------------
- */
+/* -- words ------------------------------------------------------------------------------------ */
 const char *provider_kind_name(int32_t kind)
 {
     static const char *const names[] = {

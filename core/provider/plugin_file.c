@@ -31,7 +31,7 @@ static int say_errno(struct buf *error, const char *what, const char *path)
     return -code;
 }
 
-/* -- the directory that copies run from ----------------------------------------------------- */
+/* -- the directory that copies run from ------------------------------------------------------- */
 static void remove_old_copies(int dir_fd)
 {
     int fd = dup(dir_fd);
@@ -98,7 +98,7 @@ int plugin_run_dir(const char *path, struct buf *error, int *fd_r)
     return 0;
 }
 
-/* -- who could have written it --------------------------------------------------------------- */
+/* -- who could have written it ---------------------------------------------------------------- */
 static int check_owner(const struct stat *st, const char *path, struct buf *error)
 {
     if (st->st_uid == 0 || st->st_uid == geteuid())
@@ -226,8 +226,7 @@ static int open_file(int dir_fd, const char *file, const char *path, struct buf 
     return 0;
 }
 
-/* -- copying ------------------------------------------------------------------------------------
- */
+/* -- copying ---------------------------------------------------------------------------------- */
 static int copy_bytes(int from, int to, const char *path, struct buf *error)
 {
     char part[65536];

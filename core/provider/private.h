@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "net/http.h"
 #include "net/loop.h"
+#include "net/watchdog.h"
 #include "provider/budget.h"
 #include "provider/copy.h"
 #include "provider/session.h"
@@ -29,6 +30,7 @@ struct provider_set {
     int run_fd;
     struct credential_source credentials;
     uint32_t drain_grace, cancel_grace;
+    struct watchdog *watchdog; /* or NULL */
     struct list providers;
     struct loop_timer *turn; /* these four are worked off in it        */
     struct list ended;       /* provider_op.queue                      */
@@ -162,17 +164,33 @@ struct rider_http {
     char *error;                /* for HTTP_ANSWERED                       */
 };
 
-/* -- turn.c ---------------------------------------------------------------------------------- */
+/* Around each call into a plugin: whose it is, for the watchdog. */
+static inline void in_plugin(const struct generation *generation, bool entering)
+{
+    const struct provider *provider = generation->provider;
+
+    if (provider->set->watchdog)
+        watchdog_note(provider->set->watchdog, entering ? provider->name : NULL);
+}
+#define IN_PLUGIN(whose, call)                                                                     \
+    do {                                                                                           \
+        const struct generation *in_generation = (whose);                                          \
+        in_plugin(in_generation, true);                                                            \
+        call;                                                                                      \
+        in_plugin(in_generation, false);                                                           \
+    } while (0)
+
+/* -- turn.c ----------------------------------------------------------------------------------- */
 void set_kick(struct provider_set *set);
 void set_turn(void *set); /* the timer's */
 
-/* -- provider.c, session.c --------------------------------------------------------------------- */
+/* -- provider.c, session.c -------------------------------------------------------------------- */
 struct provider *set_find(struct provider_set *set, const char *name, struct buf *error);
 int provider_limits(struct provider *provider, char *const *settings, struct buf *error);
 void session_limit(struct provider_session *session); /* reads its limits again            */
 void session_left(struct provider_session *session);  /* a seat of it is gone                 */
 
-/* -- handles.c: what a plugin may hand back, by address alone ---------------------------------- */
+/* -- handles.c: what a plugin may hand back, by address alone --------------------------------- */
 enum handle { HANDLE_NONE, HANDLE_OP, HANDLE_TIMER, HANDLE_HTTP };
 void handle_add(const void *pointer, enum handle handle);
 void handle_drop(const void *pointer);
@@ -181,7 +199,7 @@ void handle_retire(struct provider_op *op); /* freed only when 256 more have bee
 extern struct provider_misdeeds misdeeds;
 void handle_users(int change); /* the last set frees them all        */
 
-/* -- generation.c ------------------------------------------------------------------------------ */
+/* -- generation.c ----------------------------------------------------------------------------- */
 int generation_load(struct provider *provider, char **settings, struct buf *error,
                     struct generation **generation_r);
 void generation_free(struct generation *generation);   /* unmaps; NULL is fine       */
@@ -194,7 +212,7 @@ bool generation_allows(const struct generation *generation, enum rider_access ac
 /* An origin in `next` that is in none of `old`'s lists and endpoints; NULL: none. Allocated. */
 char *generation_new_origin(const struct generation *old, const struct generation *next);
 
-/* -- table.c ----------------------------------------------------------------------------------- */
+/* -- table.c ---------------------------------------------------------------------------------- */
 int table_check(const struct rider_provider *table, const char *file, struct buf *error);
 bool setting_read(const struct rider_setting *from, struct rider_setting *to);
 bool setting_is_secret(const struct rider_provider *table, const char *key);
@@ -206,7 +224,7 @@ const char *settings_get(const char *const *settings, const char *key);
 int limits_read(const char *const *settings, const char *prefix, struct rider_limits *limits,
                 struct buf *error);
 
-/* -- seat.c ------------------------------------------------------------------------------------ */
+/* -- seat.c ----------------------------------------------------------------------------------- */
 struct seat *seat_new(struct generation *generation, struct provider_session *session);
 int seat_open(struct generation *generation, struct provider_session *session, struct buf *error,
               struct seat **seat_r);
@@ -215,7 +233,7 @@ void seat_check(struct seat *seat); /* has the last one ended? then in the next 
 void seat_close(struct seat *seat);
 struct provider_set *seat_set(const struct seat *seat);
 
-/* -- host.c, timer.c --------------------------------------------------------------------------- */
+/* -- host.c, timer.c -------------------------------------------------------------------------- */
 extern const struct rider_host host_table;
 struct rider_timer *host_after(const struct rider_host *host, uint32_t delay, void (*fire)(void *),
                                void *arg);
@@ -225,7 +243,7 @@ void timer_free(struct rider_timer *timer);
 void seat_log(const struct seat *seat, int level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* -- request.c --------------------------------------------------------------------------------- */
+/* -- request.c -------------------------------------------------------------------------------- */
 struct rider_http *host_http(const struct rider_host *host,
                              const struct rider_http_request *request,
                              void (*done)(void *, const struct rider_http_response *), void *arg);
@@ -236,7 +254,7 @@ void request_drop(struct rider_http *http); /* ends without `done`              
 void request_leave_op(struct rider_http *http);
 void session_pump(struct provider_session *session); /* starts what fits its budgets        */
 
-/* -- op.c -------------------------------------------------------------------------------------- */
+/* -- op.c ------------------------------------------------------------------------------------- */
 const char *op_name(enum op_kind kind);
 void op_end(struct provider_op *op); /* with result as it stands; delivered in the turn       */
 void op_fail(struct provider_op *op, int32_t kind, int32_t scope, const char *detail);
@@ -246,8 +264,7 @@ void op_retire(struct provider_op *op);
 void op_free(struct provider_op *op);
 void seat_weigh(struct seat *seat); /* which of its operations count as busy now            */
 
-/* -- finish.c: the host's finish functions ------------------------------------------------------
- */
+/* -- finish.c: the host's finish functions ---------------------------------------------------- */
 void host_fail(struct rider_op *op, const struct rider_failure *failure);
 void host_identify_done(struct rider_op *op, const struct rider_identity *identity);
 void host_send_done(struct rider_op *op, const struct rider_sent *sent);

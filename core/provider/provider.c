@@ -104,8 +104,12 @@ void provider_set_free(struct provider_set *set)
     handle_users(-1);
 }
 
-/* -- finding ------------------------------------------------------------------------------------
- */
+void provider_set_watch(struct provider_set *set, struct watchdog *watchdog)
+{
+    set->watchdog = watchdog;
+}
+
+/* -- finding ---------------------------------------------------------------------------------- */
 static struct provider *find(struct provider_set *set, const char *name)
 {
     LIST_EACH(node, &set->providers)
@@ -190,8 +194,7 @@ int provider_set_add(struct provider_set *set, const char *name, const char *fil
     return 0;
 }
 
-/* -- describing ---------------------------------------------------------------------------------
- */
+/* -- describing ------------------------------------------------------------------------------- */
 static uint32_t settle_of(const struct generation *generation)
 {
     const char *text = settings_get((const char *const *)generation->settings, "settle");
@@ -248,8 +251,7 @@ uint32_t provider_session_settle(const struct provider_session *session)
     return settle_of(session->provider->current);
 }
 
-/* -- signing in ---------------------------------------------------------------------------------
- */
+/* -- signing in ------------------------------------------------------------------------------- */
 struct owned_oauth {
     struct rider_oauth oauth; /* first: what is given out is also what is freed */
     struct arena arena;
@@ -315,8 +317,7 @@ void provider_oauth_failure(struct provider_set *set, const char *name, const ch
     }
 }
 
-/* -- status ---------------------------------------------------------------------------------------
- */
+/* -- status ----------------------------------------------------------------------------------- */
 const char *provider_state_name(enum provider_state state)
 {
     switch (state) {

@@ -17,6 +17,7 @@
 
 struct loop;
 struct http_client;
+struct watchdog;
 struct provider_set;
 
 struct provider_set_options {
@@ -35,6 +36,10 @@ int provider_set_new(const struct provider_set_options *options, struct buf *err
 /* Sessions must have been closed. What a plugin still holds stays mapped. NULL is fine. */
 void provider_set_free(struct provider_set *set);
 
+/* From now on the watchdog knows which provider's plugin is being called, so that its last line can
+ * name the one that hangs. NULL: no longer; before watchdog_stop. */
+void provider_set_watch(struct provider_set *set, struct watchdog *watchdog);
+
 /* Loads the plugin for a provider of this name. settings is "key", "value", ..., NULL, copied:
  * the provider's part of the config. Keys that the plugin marks secret, and client_secret*, are
  * not handed to it. The host's own keys: limits.in_flight, limits.units, limits.per_ms,
@@ -50,7 +55,7 @@ int provider_set_add(struct provider_set *set, const char *name, const char *fil
 int provider_set_reload(struct provider_set *set, const char *name, const char *const *settings,
                         bool accept_origins, struct buf *error);
 
-/* -- what a provider says of itself --------------------------------------------------------- */
+/* -- what a provider says of itself ----------------------------------------------------------- */
 struct provider_about { /* lent until the next reload of that provider     */
     const char *name;   /* the configured name; the plugin's own is id     */
     const char *id, *title, *version;
@@ -79,7 +84,7 @@ void provider_oauth_failure(struct provider_set *set, const char *name, const ch
                             const char *suberror, const char *description,
                             struct rider_failure *failure_r);
 
-/* -- how the generations stand -------------------------------------------------------------- */
+/* -- how the generations stand ---------------------------------------------------------------- */
 enum provider_state { PROVIDER_LIVE = 1, PROVIDER_DRAINING = 2, PROVIDER_PARKED = 3 };
 struct provider_generation_status {
     const char *provider, *version; /* lent during the call                       */

@@ -36,7 +36,7 @@ static void note_left(struct rider_http *http, bool sent, int status)
         http->op->left = true;
 }
 
-/* -- counting ---------------------------------------------------------------------------------- */
+/* -- counting --------------------------------------------------------------------------------- */
 static void count_off(struct rider_http *http)
 {
     struct provider_session *session = http->seat->session;
@@ -86,8 +86,7 @@ static void request_free(struct rider_http *http)
     free(http);
 }
 
-/* -- ending -------------------------------------------------------------------------------------
- */
+/* -- ending ----------------------------------------------------------------------------------- */
 static void pump_all(struct provider_session *session)
 {
     struct provider *provider = session->provider;
@@ -122,7 +121,7 @@ static void answer(struct rider_http *http, const struct rider_http_response *re
     list_remove(&http->node);
     list_remove(&http->of_op);
     list_remove(&http->queue);
-    http->done(http->arg, response);
+    IN_PLUGIN(seat->generation, http->done(http->arg, response));
     request_free(http);
     seat_weigh(seat);
     rotate(seat->session->provider);
@@ -187,8 +186,7 @@ void host_http_abort(struct rider_http *http)
     seat_weigh(seat);
 }
 
-/* -- flying -------------------------------------------------------------------------------------
- */
+/* -- flying ----------------------------------------------------------------------------------- */
 static void ask_token(struct rider_http *http, const char *refused);
 
 static void flown(void *arg, const struct http_response *got)
@@ -234,8 +232,7 @@ static void fly(struct rider_http *http)
         mem_wipe(value, strlen(value));
 }
 
-/* -- the token -----------------------------------------------------------------------------------
- */
+/* -- the token -------------------------------------------------------------------------------- */
 static void no_token(struct rider_http *http, const struct rider_failure *failure)
 {
     struct provider_op *op = http->op;
@@ -281,8 +278,7 @@ static void ask_token(struct rider_http *http, const char *refused)
                            got_token, ticket);
 }
 
-/* -- the budgets ----------------------------------------------------------------------------------
- */
+/* -- the budgets ------------------------------------------------------------------------------ */
 static void start(struct rider_http *http)
 {
     struct provider_session *session = http->seat->session;
@@ -332,8 +328,7 @@ void session_pump(struct provider_session *session)
     }
 }
 
-/* -- starting -------------------------------------------------------------------------------------
- */
+/* -- starting --------------------------------------------------------------------------------- */
 static char *refusal(const struct seat *seat, const struct rider_http_request *request)
 {
     auto_free char *origin = request->url ? http_origin(request->url) : NULL;

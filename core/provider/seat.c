@@ -91,7 +91,8 @@ int seat_open(struct generation *generation, struct provider_session *session, s
     };
     list_add(&generation->seats, &seat->node);
     list_add(&session->seats, &seat->of_session);
-    seat->plugin = generation->table.open(&seat->host, &seat->mailbox, &why.failure);
+    IN_PLUGIN(generation,
+              seat->plugin = generation->table.open(&seat->host, &seat->mailbox, &why.failure));
     if (!seat->plugin) {
         int r = say_why(seat, &why.failure, error);
         seat_close(seat);
@@ -153,7 +154,7 @@ void seat_close(struct seat *seat)
 
     seat->closing = true;
     if (seat->plugin)
-        generation->table.close(seat->plugin);
+        IN_PLUGIN(generation, generation->table.close(seat->plugin));
     take_back(seat);
     while (!list_empty(&seat->ops)) /* only when the whole set is freed */
         op_retire(LIST_ENTRY(seat->ops.next, struct provider_op, node));

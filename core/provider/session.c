@@ -141,16 +141,18 @@ void session_left(struct provider_session *session)
         closed(arg);
 }
 
-/* -- what it can ------------------------------------------------------------------------------- */
+/* -- what it can ------------------------------------------------------------------------------ */
 uint32_t provider_session_can(struct provider_session *session)
 {
     const struct seat *seat = session->seat;
+    uint32_t can;
 
     if (!seat)
         return 0;
     if (!seat->generation->table.can_now)
         return seat->generation->table.can;
-    return seat->generation->table.can & seat->generation->table.can_now(seat->plugin);
+    IN_PLUGIN(seat->generation, can = seat->generation->table.can_now(seat->plugin));
+    return seat->generation->table.can & can;
 }
 
 void provider_session_limits(const struct provider_session *session, struct rider_limits *limits_r)

@@ -13,7 +13,7 @@
 struct provider_session;
 struct provider_op;
 
-/* -- sessions ------------------------------------------------------------------------------- */
+/* -- sessions --------------------------------------------------------------------------------- */
 struct provider_mailbox_info { /* copied                                          */
     uint64_t mailbox;          /* asked of the credential source                  */
     const char *address;

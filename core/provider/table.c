@@ -46,8 +46,7 @@ int table_check(const struct rider_provider *table, const char *file, struct buf
     return 0;
 }
 
-/* -- settings -----------------------------------------------------------------------------------
- */
+/* -- settings --------------------------------------------------------------------------------- */
 const char *settings_get(const char *const *settings, const char *key)
 {
     for (size_t i = 0; settings && settings[i] && settings[i + 1]; i += 2)

@@ -14,7 +14,7 @@ static void fired(void *arg)
     void *fire_arg = timer->arg;
 
     timer_free(timer);
-    fire(fire_arg);
+    IN_PLUGIN(seat->generation, fire(fire_arg));
     seat_weigh(seat);
 }
 

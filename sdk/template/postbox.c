@@ -32,7 +32,7 @@ struct job {
     void (*answered)(struct job *job, json_object *answer);
 };
 
-/* -- ending an operation: exactly once, and the job with it --------------------------------- */
+/* -- ending an operation: exactly once, and the job with it ----------------------------------- */
 static void job_free(struct job *job)
 {
     job->op->mine = NULL;
@@ -55,7 +55,7 @@ static void job_fail(struct job *job, enum rider_kind kind, enum rider_scope sco
     job_free(job);                               /* it returns                                 */
 }
 
-/* -- from an HTTP answer to a failure ---------------------------------------------------------- */
+/* -- from an HTTP answer to a failure --------------------------------------------------------- */
 /* The value of a header, if it is a number of seconds: as ms. -1: no hint. */
 static int64_t retry_after(struct rider_bytes headers)
 {
@@ -142,8 +142,7 @@ static void on_response(void *arg, const struct rider_http_response *response)
     json_object_put(answer);
 }
 
-/* -- starting one --------------------------------------------------------------------------------
- */
+/* -- starting one ----------------------------------------------------------------------------- */
 static void job_start(struct rider_session *session, struct rider_op *op, const char *method,
                       const char *const *headers, struct rider_bytes body,
                       void (*answered)(struct job *, json_object *), const char *format, ...)
@@ -194,8 +193,7 @@ static void escape(char *out, size_t room, const char *text)
     out[at] = '\0';
 }
 
-/* -- who are you? ---------------------------------------------------------------------------------
- */
+/* -- who are you? ----------------------------------------------------------------------------- */
 static void identified(struct job *job, json_object *answer)
 {
     struct rider_identity identity = {.size = sizeof(identity),
@@ -215,8 +213,7 @@ static void postbox_identify(struct rider_session *session, struct rider_op *op)
     job_start(session, op, "GET", NULL, (struct rider_bytes){NULL, 0}, identified, "/me");
 }
 
-/* -- sending, and looking whether it was sent
- * -------------------------------------------------------- */
+/* -- sending, and looking whether it was sent ------------------------------------------------- */
 static void sent(struct job *job, json_object *answer)
 {
     struct rider_sent done = {
@@ -255,8 +252,7 @@ static void postbox_find(struct rider_session *session, struct rider_op *op,
     job_start(session, op, "GET", NULL, (struct rider_bytes){NULL, 0}, sent, "/sent?tag=%s", tag);
 }
 
-/* -- what came back
- * -------------------------------------------------------------------------------- */
+/* -- what came back --------------------------------------------------------------------------- */
 /* Hands one item over. false: the host did not take it, so the page ends before it. */
 static bool hand_over(struct job *job, json_object *item)
 {
@@ -309,8 +305,7 @@ static void postbox_list(struct rider_session *session, struct rider_op *op,
               "/inbox?after=%s&limit=%u", after, (unsigned)query->limit);
 }
 
-/* -- cancelling: hurry, but still finish ----------------------------------------------------------
- */
+/* -- cancelling: hurry, but still finish ------------------------------------------------------ */
 static void postbox_cancel(struct rider_session *session, struct rider_op *op)
 {
     struct job *job = op->mine;
@@ -321,8 +316,7 @@ static void postbox_cancel(struct rider_session *session, struct rider_op *op)
     job_fail(job, RIDER_CANCELLED, RIDER_MESSAGE, 0, -1, "cancelled");
 }
 
-/* -- signing in, sessions, and the table
- * -------------------------------------------------------------- */
+/* -- signing in, sessions, and the table ------------------------------------------------------ */
 static bool postbox_oauth(const struct rider_host *host, enum rider_access access,
                           struct rider_oauth *out)
 {

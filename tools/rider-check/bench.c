@@ -29,8 +29,7 @@ bool check(struct bench *bench, bool ok, const char *format, ...)
     return ok;
 }
 
-/* -- tokens and the server -----------------------------------------------------------------------
- */
+/* -- tokens and the server -------------------------------------------------------------------- */
 struct pending {
     struct loop_timer *timer;
     credential_got_fn *got;
@@ -121,8 +120,7 @@ void bench_finish(struct bench *bench)
     free(bench->data);
 }
 
-/* -- settings
- * --------------------------------------------------------------------------------------- */
+/* -- settings --------------------------------------------------------------------------------- */
 void bench_setting(struct bench *bench, const char *key, const char *value)
 {
     for (size_t i = 0; i < bench->settings_count; i += 2)
@@ -167,8 +165,7 @@ void bench_settings_of_plugin(struct bench *bench)
         dlclose(library);
 }
 
-/* -- loading
- * ------------------------------------------------------------------------------------------ */
+/* -- loading ---------------------------------------------------------------------------------- */
 int bench_load(struct bench *bench)
 {
     struct provider_set_options options = {
@@ -214,8 +211,7 @@ bool bench_run(struct bench *bench, int64_t ms, bool (*over)(void *arg), void *a
     return loop_run_until(bench->loop, ms, over, arg);
 }
 
-/* -- sessions
- * ------------------------------------------------------------------------------------------- */
+/* -- sessions --------------------------------------------------------------------------------- */
 struct provider_session *bench_open(struct bench *bench, enum rider_access access)
 {
     struct rider_oauth *oauth = NULL;
@@ -250,8 +246,7 @@ void bench_close(struct bench *bench, struct provider_session *session)
     bench_run(bench, 5000, is_true, &closed);
 }
 
-/* -- operations
- * ----------------------------------------------------------------------------------------- */
+/* -- operations ------------------------------------------------------------------------------- */
 static void note(void *arg, const struct provider_result *result)
 {
     struct ending *ending = arg;

@@ -28,8 +28,7 @@ static enum rider_access best_access(struct bench *bench)
     return RIDER_ACCESS_SEND;
 }
 
-/* -- signing in
- * ------------------------------------------------------------------------------------ */
+/* -- signing in ------------------------------------------------------------------------------- */
 static bool sane_url(const char *url)
 {
     auto_free char *origin = url ? http_origin(url) : NULL;
@@ -80,8 +79,7 @@ void check_oauth(struct bench *bench)
         check(bench, offered > 0, "at least one access level is offered");
 }
 
-/* -- answers
- * ----------------------------------------------------------------------------------------- */
+/* -- answers ---------------------------------------------------------------------------------- */
 struct answer {
     const char *name;
     struct standin_reply reply;
@@ -184,8 +182,7 @@ void check_answers(struct bench *bench)
     bench_close(bench, session);
 }
 
-/* -- cancelling
- * ---------------------------------------------------------------------------------------- */
+/* -- cancelling ------------------------------------------------------------------------------- */
 static bool turns_over(void *arg)
 {
     int *turns = arg;
@@ -229,8 +226,7 @@ void check_cancel(struct bench *bench)
         bench_close(bench, session);
 }
 
-/* -- closing and unloading
- * ---------------------------------------------------------------------------------- */
+/* -- closing and unloading -------------------------------------------------------------------- */
 void check_close(struct bench *bench)
 {
     struct provider_session *session = bench_open(bench, best_access(bench));

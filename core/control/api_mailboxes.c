@@ -1,0 +1,267 @@
+/* control/api_mailboxes.c: /v1/mailboxes: add, invite, pause, check, disconnect. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "control/internal.h"
+#include "engine/engine.h"
+#include "mailbox/mailbox.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <string.h>
+
+enum { BODY_MAX = 16 * 1024, STALE_MS = 15 * 60 * 1000 };
+
+static void give_mailbox(struct exchange *exchange, uint64_t id)
+{
+    struct buf out = {0};
+    int r = engine_mailbox_json(exchange->control->options.engine, id, &out);
+
+    if (r < 0)
+        exchange_fail(exchange, r, "the mailbox can't be shown", NULL, NULL);
+    else
+        exchange_give(exchange, 200, &out);
+    buf_finish(&out);
+}
+
+static void list_mailboxes(struct exchange *exchange)
+{
+    struct json_object *list;
+    uint64_t after, *ids;
+    size_t limit, count = 0;
+
+    if (!ask_page(exchange, &after, &limit))
+        return;
+    ids = mem_array(limit, sizeof(*ids));
+    {
+        auto_read struct store_txn *txn = NULL;
+
+        while (count < limit && (txn || store_read(exchange->control->options.store, &txn) == 0)) {
+            auto_record(mailbox) mailbox = {0};
+
+            if (store_mailbox_next(txn, after, &mailbox) < 0)
+                break;
+            ids[count++] = after = mailbox.id;
+        }
+    }
+    list = json_object_new_array();
+    for (size_t i = 0; i < count; i++) {
+        auto_buf struct buf text = {0};
+
+        if (engine_mailbox_json(exchange->control->options.engine, ids[i], &text) == 0)
+            json_object_array_add(list, json_of(&text));
+    }
+    free(ids);
+    answer_list(exchange, "mailboxes", list, count == limit ? after : 0);
+}
+
+static void show_mailbox(struct exchange *exchange)
+{
+    uint64_t id;
+
+    if (ask_mailbox(exchange, &id))
+        give_mailbox(exchange, id);
+}
+
+/* -- adding and inviting ---------------------------------------------------------------------- */
+
+static void give_link(struct exchange *exchange, unsigned status, uint64_t id, const char *link)
+{
+    struct json_object *json = json_object_new_object();
+
+    json_number(json, "id", (int64_t)id);
+    json_text(json, "link", link);
+    exchange_give_json(exchange, status, json);
+}
+
+static void on_added(void *arg, int status, uint64_t id, const char *text)
+{
+    if (answer_good(arg, status, text))
+        give_link(arg, 201, id, text);
+}
+
+static void on_invited(void *arg, int status, uint64_t id, const char *text)
+{
+    if (answer_good(arg, status, text))
+        give_link(arg, 200, id, text);
+}
+
+static bool read_ask(struct exchange *exchange, struct request *request, struct mailbox_ask *ask)
+{
+    static const char *const known[] = {"address", "provider", "access", "promise", "zone", NULL};
+    static const char *const accesses[] = {"send", "headers", "full", NULL};
+    static const char *const promises[] = {"strict", "fast", NULL};
+    struct check at;
+
+    if (!request_read(exchange, known, request))
+        return false;
+    ask->address = request_text(request, "address", "say whose, e.g. ana@acme.example");
+    ask->provider = request_text(request, "provider", "name one of GET /v1/providers, e.g. gmail");
+    ask->zone = request_text(request, "zone", NULL);
+    ask->access = RIDER_ACCESS_FULL;
+    if (check_get(&request->root, "access", &at))
+        ask->access = check_choice(&at, accesses) + 1;
+    if (check_get(&request->root, "promise", &at))
+        ask->promise = check_choice(&at, promises) + 1;
+    return request_good(exchange, request);
+}
+
+static void add_mailbox(struct exchange *exchange)
+{
+    struct request request = {0};
+    struct mailbox_ask ask = {0};
+
+    if (read_ask(exchange, &request, &ask)) {
+        ask_wait(exchange, "%s was not added", ask.address);
+        mailbox_add(exchange->control->options.mailboxes, &ask, on_added, exchange);
+    }
+    request_finish(&request);
+}
+
+static void invite(struct exchange *exchange)
+{
+    uint64_t id;
+
+    if (!ask_mailbox(exchange, &id))
+        return;
+    ask_wait(exchange, "%s was not invited", exchange->params[0]);
+    mailbox_invite(exchange->control->options.mailboxes, id, on_invited, exchange);
+}
+
+/* -- pausing and letting go -------------------------------------------------------------------- */
+
+static void on_changed(void *arg, int status, uint64_t id, const char *text)
+{
+    if (answer_good(arg, status, text))
+        give_mailbox(arg, id);
+}
+
+static void set_paused(struct exchange *exchange, bool paused)
+{
+    uint64_t id;
+
+    if (!ask_mailbox(exchange, &id))
+        return;
+    ask_wait(exchange, "%s was not %s", exchange->params[0], paused ? "paused" : "resumed");
+    mailbox_pause(exchange->control->options.mailboxes, id, paused, on_changed, exchange);
+}
+
+static void pause_mailbox(struct exchange *exchange)
+{
+    set_paused(exchange, true);
+}
+
+static void resume_mailbox(struct exchange *exchange)
+{
+    set_paused(exchange, false);
+}
+
+static void on_disconnected(void *arg, int status, uint64_t id, const char *text)
+{
+    struct json_object *json;
+
+    if (!answer_good(arg, status, text))
+        return;
+    json = json_object_new_object();
+    json_number(json, "id", (int64_t)id);
+    json_text(json, "told", text);
+    exchange_give_json(arg, 200, json);
+}
+
+static void disconnect(struct exchange *exchange)
+{
+    uint64_t id;
+
+    if (!ask_mailbox(exchange, &id))
+        return;
+    ask_wait(exchange, "%s was not disconnected", exchange->params[0]);
+    mailbox_disconnect(exchange->control->options.mailboxes, id, on_disconnected, exchange);
+}
+
+/* -- check: what is known of it, judged ---------------------------------------------------------
+ */
+
+static void add_problem(struct json_object *list, const char *what, const char *next)
+{
+    struct json_object *json = json_object_new_object();
+
+    json_text(json, "what", what);
+    json_text(json, "next", next);
+    json_object_array_add(list, json);
+}
+
+static void check_status(struct json_object *list, const struct mailbox *mailbox)
+{
+    auto_free char *invite_it =
+        mem_printf("send its owner a link: postrider mailbox invite %s", mailbox->address);
+    auto_free char *resume_it = mem_printf("postrider mailbox resume %s", mailbox->address);
+
+    if (mailbox->status == MAILBOX_PENDING)
+        add_problem(list, "its owner has not consented yet", invite_it);
+    else if (mailbox->status == MAILBOX_RECONNECT)
+        add_problem(list, mailbox->why ? mailbox->why : "its grant is no longer good", invite_it);
+    else if (mailbox->status == MAILBOX_PAUSED)
+        add_problem(list, "it is paused", resume_it);
+    else if (mailbox->status == MAILBOX_DISCONNECTED)
+        add_problem(list, "it was disconnected", invite_it);
+}
+
+static void check_pulse(struct json_object *list, const struct mailbox *mailbox,
+                        const struct mailbox_pulse *pulse)
+{
+    int64_t now = clock_wall();
+
+    if (mailbox->status != MAILBOX_ACTIVE)
+        return;
+    if (pulse->hold_send > now)
+        add_problem(list, pulse->hold_why ? pulse->hold_why : "the provider holds up its sending",
+                    "it goes on by itself; see held_until");
+    if (mailbox->access != RIDER_ACCESS_SEND && !pulse->listed_at)
+        add_problem(list, "it was never listed to its end, so nothing may be sent from it yet",
+                    "wait a minute; if that does not help, see the daemon's log");
+    else if (mailbox->access != RIDER_ACCESS_SEND && now - pulse->listed_at > STALE_MS)
+        add_problem(list, "it was not listed for more than 15 minutes",
+                    "see the daemon's log for what its provider says");
+    if (pulse->failures > 3)
+        add_problem(list, "the last attempts all failed", "see the daemon's log");
+}
+
+static void check_mailbox(struct exchange *exchange)
+{
+    auto_read struct store_txn *txn = NULL;
+    auto_record(mailbox) mailbox = {0};
+    auto_record(mailbox_pulse) pulse = {0};
+    auto_buf struct buf text = {0};
+    struct json_object *json, *list;
+    uint64_t id;
+
+    if (!ask_mailbox(exchange, &id))
+        return;
+    if (store_read(exchange->control->options.store, &txn) < 0 ||
+        store_mailbox_get(txn, id, &mailbox) < 0 ||
+        engine_mailbox_json(exchange->control->options.engine, id, &text) < 0) {
+        exchange_fail(exchange, -EIO, "the mailbox can't be shown", NULL, NULL);
+        return;
+    }
+    store_pulse_get(txn, id, &pulse);
+    json = json_object_new_object();
+    list = json_object_new_array();
+    check_status(list, &mailbox);
+    check_pulse(list, &mailbox, &pulse);
+    json_flag(json, "ok", json_object_array_length(list) == 0);
+    json_object_object_add(json, "problems", list);
+    json_object_object_add(json, "mailbox", json_of(&text));
+    exchange_give_json(exchange, 200, json);
+}
+
+const struct route api_mailbox_routes[] = {
+    {.method = "GET", .path = "/v1/mailboxes", .act = list_mailboxes},
+    {.method = "POST", .path = "/v1/mailboxes", .act = add_mailbox, .body = BODY_MAX},
+    {.method = "GET", .path = "/v1/mailboxes/{mailbox}", .act = show_mailbox},
+    {.method = "DELETE", .path = "/v1/mailboxes/{mailbox}", .act = disconnect},
+    {.method = "POST", .path = "/v1/mailboxes/{mailbox}/invite", .act = invite},
+    {.method = "POST", .path = "/v1/mailboxes/{mailbox}/pause", .act = pause_mailbox},
+    {.method = "POST", .path = "/v1/mailboxes/{mailbox}/resume", .act = resume_mailbox},
+    {.method = "POST", .path = "/v1/mailboxes/{mailbox}/check", .act = check_mailbox},
+    {NULL},
+};

@@ -112,7 +112,7 @@ static void refused_403(struct gmail_failure *out, const char *method, enum gmai
     }
 }
 
-static void refused_400(struct gmail_failure *out, const char *method,
+static void refused_4xx(struct gmail_failure *out, const char *method, int32_t status,
                         const struct wire_error *error)
 {
     if (error->no_mail) {
@@ -132,8 +132,8 @@ static void refused_400(struct gmail_failure *out, const char *method,
                           "Gmail does not take the recipient's address (400 %s)",
                           error->reason[0] ? error->reason : "");
     } else {
-        gmail_failure_say(out, RIDER_PERMANENT, RIDER_MESSAGE, "Gmail refused %s (400 %s)", method,
-                          error->reason[0] ? error->reason : "without a reason");
+        gmail_failure_say(out, RIDER_PERMANENT, RIDER_MESSAGE, "Gmail refused %s (%d %s)", method,
+                          status, error->reason[0] ? error->reason : "without a reason");
     }
 }
 
@@ -173,7 +173,7 @@ void gmail_failure_read(const struct rider_host *host, const char *method, enum 
         gmail_failure_say(failure, RIDER_TRANSIENT, RIDER_MESSAGE,
                           "%s met a change made at the same time (%d)", method, status);
     } else if (status >= 400 && status < 500) {
-        refused_400(failure, method, &error);
+        refused_4xx(failure, method, status, &error);
     } else if (status >= 500) { /* it may have been taken all the same */
         gmail_failure_say(failure, doing == GMAIL_SENDING ? RIDER_UNCERTAIN : RIDER_TRANSIENT,
                           RIDER_SERVICE, "Gmail is in trouble (%d to %s)", status, method);

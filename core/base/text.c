@@ -131,7 +131,7 @@ static void encode64(struct buf *out, const void *data, size_t len, const char *
         unsigned second = len > 1 ? p[1] : 0u;
 
         *to++ = table[p[0] >> 2];
-        *to++ = table[(p[0] & 3) << 4 | second >> 4];
+        *to++ = table[(p[0] & 3u) << 4 | second >> 4];
         if (len > 1)
             *to++ = table[(second & 15) << 2];
         else if (pad)

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { IMPORT_BATCH = 500, IMPORT_AHEAD = 4, REASONS_MAX = 1000 };
+enum { IMPORT_BATCH = 2000, IMPORT_AHEAD = 3, REASONS_MAX = 1000 };
 
 struct import_person {
     char *address, *key, *zone, *company;

@@ -194,7 +194,7 @@ static void box_free(struct box *box)
     free(box->holds);
     free(box);
     if (reopen && !engine->stopping)
-        box_open(engine, id);
+        box_begin(engine, id);
     engine_check_drained(engine);
 }
 
@@ -340,7 +340,7 @@ static bool box_session(struct box *box)
     return true;
 }
 
-void box_open(struct engine *engine, uint64_t mailbox)
+void box_begin(struct engine *engine, uint64_t mailbox)
 {
     struct box *box = box_of(engine, mailbox);
 
@@ -362,7 +362,7 @@ void box_open(struct engine *engine, uint64_t mailbox)
     box_wake(box);
 }
 
-void box_close(struct box *box)
+void box_end(struct box *box)
 {
     box->closing = true;
     box_wake(box);

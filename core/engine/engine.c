@@ -84,11 +84,11 @@ void engine_mailbox_changed(struct engine *engine, uint64_t mailbox)
 
     if (box) {
         box->reopen = true; /* opening again finds out whether it may be worked */
-        box_close(box);
+        box_end(box);
         return;
     }
     if (!engine->stopping)
-        box_open(engine, mailbox);
+        box_begin(engine, mailbox);
 }
 
 void engine_wake_all(struct engine *engine)
@@ -182,7 +182,7 @@ void engine_start(struct engine *engine)
         }
     }
     for (size_t i = 0; i < count; i++)
-        box_open(engine, ids[i]);
+        box_begin(engine, ids[i]);
     free(ids);
     walk_resume(engine);
 }
@@ -194,7 +194,7 @@ static void close_boxes(void *arg)
     size_t at = 0;
 
     while ((box = map_next(&engine->boxes, &at, NULL, NULL)))
-        box_close(box);
+        box_end(box);
     engine_check_drained(engine);
 }
 

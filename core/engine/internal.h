@@ -92,8 +92,8 @@ void engine_check_drained(struct engine *engine);
 
 /* -- boxes (box.c) -------------------------------------------------------------------- */
 struct box *box_of(struct engine *engine, uint64_t mailbox); /* NULL: not being worked */
-void box_open(struct engine *engine, uint64_t mailbox);
-void box_close(struct box *box);
+void box_begin(struct engine *engine, uint64_t mailbox);
+void box_end(struct box *box);
 void box_wake(struct box *box);                /* a turn soon */
 void box_plan_at(struct box *box, int64_t at); /* something may be due then */
 void box_hold(struct box *box, const struct rider_failure *failure, unsigned failures);

@@ -1,0 +1,108 @@
+"""tests/e2e/campaign.py: a whole campaign, from consent to the last answer, judged by the oracle.
+
+usage: campaign.py BUILD [--people N] [--mailboxes N] [--access full|headers] [--seed N] [--kills N]
+"""
+import argparse
+import random
+import sys
+import time
+
+from oracle import Oracle
+from rig import Rig
+
+YAML = """name: test
+from: [{senders}]
+{label}limits: {{gap: {gap}s}}
+window: {{days: mon-sun, from: "00:00", to: "24:00", zone: mailbox}}
+stop: {{on: [reply, bounce, unsubscribe]}}
+steps:
+  - subject: "{{{{first_name | default: there}}}}, a question about {{{{company}}}}"
+    text: |
+      Hi {{{{first_name | default: there}}}}, have you a minute for {{{{company}}}}?
+  - after: 2 days
+    text: |
+      Just making sure this reached you.
+  - after: 3 days
+    text: |
+      Last one, I promise.
+"""
+
+
+def people_csv(count):
+    rows = ["email,First Name,company"]
+    rows += [f"p{i}@people{i % 97}.example,P{i},\"Company {i % 97}, Inc.\"" for i in range(count)]
+    return "\n".join(rows) + "\n"
+
+
+def build(rig, args, behaviour):
+    senders = [f"sender{i}@acme.example" for i in range(args.mailboxes)]
+    for sender in senders:
+        rig.account(sender, name=f"Sender {sender[6]}", send_limit=100000)
+        rig.connect(sender, args.access)
+    rig.sandbox.ask("google.people", seed=args.seed, **behaviour)
+    label = "label: Outreach/Test\n" if args.access == "full" else ""
+    campaign = rig.campaign(YAML.format(senders=", ".join(senders), label=label, gap=args.gap),
+                            people_csv(args.people))
+    return senders, campaign
+
+
+def kill_now_and_then(rig, campaign, kills, seed):
+    """Kills the daemon at random moments of the run and starts it again."""
+    draw = random.Random(seed)
+    done = 0
+    while done < kills:
+        time.sleep(draw.uniform(0, 0.25) ** 1.5)
+        rig.kill()
+        done += 1
+        rig.start()
+        if rig.finished(campaign):
+            break
+    return done
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build")
+    parser.add_argument("--people", type=int, default=60)
+    parser.add_argument("--mailboxes", type=int, default=3)
+    parser.add_argument("--access", default="full")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--gap", type=int, default=30)
+    parser.add_argument("--which", default="h2")
+    parser.add_argument("--seconds", type=int, default=900)
+    args = parser.parse_args()
+    behaviour = dict(reply=0.2, other_address=0.02, auto_reply=0.04, out_of_office=0.04,
+                     bounce_hard=0.03, bounce_soft=0.02, unsubscribe=0.03, unrelated=0.2,
+                     delay_min_ms=60_000, delay_max_ms=36 * 3600_000)
+    with Rig(args.build, ("--seed", str(args.seed)), which=args.which,
+             config={"public_url": "https://outreach.example.com"} if False else None) as rig:
+        rig.start()
+        senders, campaign = build(rig, args, behaviour)
+        began = time.monotonic()
+        rig.api("POST", f"/v1/campaigns/{campaign}/start")
+        kills = kill_now_and_then(rig, campaign, args.kills, args.seed) if args.kills else 0
+        metrics = rig.run(campaign, args.seconds)
+        time.sleep(0.5)  # the last answers come in
+        rig.sandbox.ask("clock.jump", by=72 * 3600_000)
+        time.sleep(1.5)
+        metrics = rig.metrics(campaign)
+        people = [f"p{i}@people{i % 97}.example" for i in range(args.people)]
+        oracle = Oracle(rig.sandbox.about["receiver_log"], people, 3, senders,
+                        poll_ms=15 * 60_000, min_gap_ms=args.gap * 1000,
+                        delays_ms=(0, 2 * 86400_000, 3 * 86400_000))
+        oracle.judge(metrics)
+        oracle.check_messages({p: rig.api("GET", f"/v1/explain/{p}") for p in people})
+        print(f"{time.monotonic() - began:.1f} s, {kills} kills, {rig.starts} starts")
+        print(oracle.summary())
+        print({k: v for k, v in metrics.items() if v})
+        for fault in oracle.faults[:20]:
+            print("FAULT", fault)
+        code = rig.stop()
+        if code:
+            print(f"FAULT the daemon ended with {code}")
+        return 1 if oracle.faults or code else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

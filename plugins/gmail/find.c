@@ -109,15 +109,23 @@ static void next_page(struct find *it)
     gmail_job_fail(&it->job, &failure);
 }
 
+static void page_ids(const struct find *it, const char **ids)
+{
+    for (size_t i = 0; i < it->page.count; i++)
+        ids[i] = it->page.items[i].id;
+}
+
 static void got_messages(struct gmail_job *job, const struct rider_http_response *response)
 {
     struct find *it = (struct find *)job;
-    size_t count = it->page.count < WIRE_BATCH_MAX ? it->page.count : WIRE_BATCH_MAX, failed;
+    size_t count = it->page.count, failed; /* at most a batch: got_page saw to it */
     struct gmail_fetched fetched[WIRE_BATCH_MAX];
     struct gmail_failure failure;
+    const char *ids[WIRE_BATCH_MAX];
     bool older = false;
 
-    if (gmail_fetch_take(job, response, fetched, count, &failed, &failure) < 0) {
+    page_ids(it, ids);
+    if (gmail_fetch_take(job, response, ids, fetched, count, &failed, &failure) < 0) {
         gmail_fetched_free(fetched, count);
         gmail_job_fail(job, &failure);
         return;
@@ -148,7 +156,6 @@ static void got_page(struct gmail_job *job, const struct rider_http_response *re
 {
     struct find *it = (struct find *)job;
     const char *ids[WIRE_BATCH_MAX];
-    size_t count;
 
     if (!gmail_ok(response)) {
         gmail_job_fail_with(job, response);
@@ -160,11 +167,9 @@ static void got_page(struct gmail_job *job, const struct rider_http_response *re
         gmail_job_broken(job);
         return;
     }
-    count = it->page.count;
-    for (size_t i = 0; i < count; i++)
-        ids[i] = it->page.items[i].id;
-    if (count)
-        gmail_fetch(job, ids, count, marker_headers, got_messages);
+    page_ids(it, ids);
+    if (it->page.count)
+        gmail_fetch(job, ids, it->page.count, marker_headers, got_messages);
     else
         next_page(it);
 }

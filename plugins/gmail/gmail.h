@@ -100,7 +100,7 @@ void gmail_unsupported(struct rider_session *session, struct rider_op *op, const
  */
 
 struct gmail_fetched {
-    int status; /* 200: message is there; 404: it is gone; else failed */
+    int status; /* 200: message is there; 404: it is gone; 400: refused for good; else failed */
     struct wire_message message;
 };
 /* Gets metadata of up to WIRE_BATCH_MAX messages with just these headers. `then` gets the batch's
@@ -110,8 +110,8 @@ void gmail_fetch(struct gmail_job *job, const char *const *ids, size_t count, ch
 /* Reads it into fetched[count] (to be freed with gmail_fetched_free). 0; or -1 when the whole
  * failed, or a part did: *failed_r is the first that did (count: all), *failure says how. */
 int gmail_fetch_take(struct gmail_job *job, const struct rider_http_response *response,
-                     struct gmail_fetched *fetched, size_t count, size_t *failed_r,
-                     struct gmail_failure *failure);
+                     const char *const *ids, struct gmail_fetched *fetched, size_t count,
+                     size_t *failed_r, struct gmail_failure *failure);
 void gmail_fetched_free(struct gmail_fetched *fetched, size_t count);
 /* "?format=metadata&metadataHeaders=...&fields=...": without the snippet, which is body text. */
 void gmail_metadata_query(struct text *path, char *const *headers);

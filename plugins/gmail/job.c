@@ -192,8 +192,8 @@ void gmail_fetch(struct gmail_job *job, const char *const *ids, size_t count, ch
 }
 
 int gmail_fetch_take(struct gmail_job *job, const struct rider_http_response *response,
-                     struct gmail_fetched *fetched, size_t count, size_t *failed_r,
-                     struct gmail_failure *failure)
+                     const char *const *ids, struct gmail_fetched *fetched, size_t count,
+                     size_t *failed_r, struct gmail_failure *failure)
 {
     struct wire_part parts[WIRE_BATCH_MAX];
 
@@ -216,7 +216,10 @@ int gmail_fetch_take(struct gmail_job *job, const struct rider_http_response *re
                                             .body = parts[i].body};
 
         fetched[i].status = inner.status;
-        if (inner.status == 404 || inner.status == 410)
+        if (inner.status == 400 && job->session->host->log) /* asking again changes nothing */
+            job->session->host->log(job->session->host, 1,
+                                    "Gmail refuses message %s (400): it is passed over", ids[i]);
+        if (inner.status == 404 || inner.status == 410 || inner.status == 400)
             continue;
         *failed_r = i;
         if (!gmail_ok(&inner)) {

@@ -204,6 +204,13 @@ static bool wants_report(const struct list *it, const struct entry *entry)
            message->size <= REPORT_SIZE_MAX && where_of(message->labels) != RIDER_OUTBOUND;
 }
 
+/* Else the mail is handed over without its report: a list must never stand still for good. */
+static bool waiting_helps(const struct rider_failure *failure)
+{
+    return failure->kind == RIDER_TRANSIENT || failure->kind == RIDER_THROTTLED ||
+           failure->code == 401;
+}
+
 static void got_report(struct gmail_job *job, const struct rider_http_response *response)
 {
     struct list *it = (struct list *)job;
@@ -213,12 +220,13 @@ static void got_report(struct gmail_job *job, const struct rider_http_response *
         if (wire_raw_read(&raw, response->body.data, response->body.len) == 0)
             wire_report_read(&it->entries[it->reporting].report, text_of(&raw), raw.len);
         text_free(&raw);
-    } else if (response->status != 404 && response->status != 400) {
-        /* what comes before it can still be handed over */
+    } else {
         gmail_failure_read(job->session->host, job->method, job->doing, response, &it->failure);
-        it->good = it->reporting;
-        finish(it);
-        return;
+        if (waiting_helps(&it->failure.failure)) {
+            it->good = it->reporting; /* what comes before it can still be handed over */
+            finish(it);
+            return;
+        }
     }
     it->reporting++;
     look_for_reports(it);
@@ -283,12 +291,23 @@ static void look_for_labels(struct list *it)
         gmail_job_get(&it->job, "labels.list", "/labels", got_labels);
 }
 
+static void entry_ids(const struct list *it, const char **ids)
+{
+    for (size_t i = 0; i < it->count; i++) {
+        if (it->entries[i].fetched)
+            *ids++ = it->entries[i].item->id;
+    }
+}
+
 static void got_headers(struct gmail_job *job, const struct rider_http_response *response)
 {
     struct list *it = (struct list *)job;
+    const char *ids[WIRE_BATCH_MAX];
     size_t failed, seen = 0;
 
-    if (gmail_fetch_take(job, response, it->fetched, it->fetching, &failed, &it->failure) < 0) {
+    entry_ids(it, ids);
+    if (gmail_fetch_take(job, response, ids, it->fetched, it->fetching, &failed, &it->failure) <
+        0) {
         for (it->good = 0; it->good < it->count; it->good++) {
             if (it->entries[it->good].fetched && seen++ == failed)
                 break;
@@ -300,14 +319,10 @@ static void got_headers(struct gmail_job *job, const struct rider_http_response 
 static void fetch_headers(struct list *it)
 {
     const char *ids[WIRE_BATCH_MAX];
-    size_t at = 0;
 
-    for (size_t i = 0; i < it->count; i++) {
-        if (it->entries[i].fetched)
-            ids[at++] = it->entries[i].item->id;
-    }
-    if (at)
-        gmail_fetch(&it->job, ids, at, it->asked, got_headers);
+    entry_ids(it, ids);
+    if (it->fetching)
+        gmail_fetch(&it->job, ids, it->fetching, it->asked, got_headers);
     else
         look_for_labels(it);
 }

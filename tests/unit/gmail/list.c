@@ -111,7 +111,7 @@ static void lost_cursors(void **state)
 
 static void history_pages(void **state)
 {
-    const char *const one[] = {MESSAGE("a1", "\"INBOX\"", "5"), NULL};
+    const char *const one[] = {MESSAGE("a1", "\"INBOX\"", "5"), "!400 {}"};
     char *first = batch(one, 2);
     struct fake fake;
     (void)state;
@@ -124,7 +124,7 @@ static void history_pages(void **state)
     assert_true(fake.more);
     assert_string_equal(fake.cursor, "1 h 12 p2 -");
 
-    again(&fake); /* twice the same, one that is gone, a draft */
+    again(&fake); /* twice the same, one that Gmail refuses for good, a draft */
     foresee(&fake, "GET startHistoryId=12&maxResults=100&historyTypes=messageAdded&pageToken=p2",
             200,
             "{\"history\":[{\"id\":\"13\",\"messages\":[{\"id\":\"a1\"}],\"messagesAdded\":[{"
@@ -278,6 +278,29 @@ static void reports(void **state)
                         "{X-Postrider-Id: pr1.m\r\nSubject: s\r\n}\n"
                         "1/1 a2 ta2 6 " BLOCK "\n");
     assert_string_equal(fake.cursor, "1 h 90 - -");
+    fake_finish(&fake);
+
+    static const char *const both[] = {SCOPE "gmail.modify", SCOPE "gmail.metadata", NULL};
+
+    fake_init(&fake, both); /* Google applies the narrower one: the list goes on without it */
+    foresee(&fake, "GET /history?", 200,
+            "{\"history\":[{\"messagesAdded\":[{\"message\":{\"id\":\"a1\"}},"
+            "{\"message\":{\"id\":\"a2\"}}]}],\"historyId\":\"90\"}");
+    foresee_batch(&fake, first);
+    foresee(&fake, "GET /messages/a1?format=raw", 403,
+            "{\"error\":{\"message\":\"Metadata scope doesn't allow format RAW\"}}");
+    list(&fake, "1 h 12 - -", RIDER_WANT_REPORT);
+    assert_string_equal(fake.cursor, "1 h 90 - -");
+    assert_null(strstr(text_of(&fake.items), "delivery-status"));
+    assert_non_null(strstr(text_of(&fake.items), "1/1 a1 "));
+    again(&fake); /* but waits where waiting helps */
+    foresee(&fake, "GET /history?", 200,
+            "{\"history\":[{\"messagesAdded\":[{\"message\":{\"id\":\"a1\"}},"
+            "{\"message\":{\"id\":\"a2\"}}]}],\"historyId\":\"90\"}");
+    foresee_batch(&fake, first);
+    foresee(&fake, "GET /messages/a1?format=raw", 503, "");
+    list(&fake, "1 h 12 - -", RIDER_WANT_REPORT);
+    assert_int_equal(fake.kind, RIDER_TRANSIENT);
     fake_finish(&fake);
 
     fake_init(&fake, fake_headers_scopes); /* without the scope it is a mail like others */

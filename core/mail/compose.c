@@ -280,8 +280,10 @@ static void put_date(GMimeMessage *message, int64_t date, int32_t offset)
 
 static void put_id(GMimeMessage *message, const char *field, const char *id)
 {
-    auto_buf struct buf value = {0};
+    auto_buf struct buf value = {0}, wire = {0};
 
+    if (mail_address_wire(id, &wire) == 0) /* its domain may be of another script */
+        id = wire.data;
     buf_printf(&value, " <%s>\r\n", id);
     put_raw(message, field, value.data);
 }

@@ -333,6 +333,20 @@ static void what_is_missing_is_named(void **state)
     expect_refusal(&draft, "text is not UTF-8");
 }
 
+static void other_scripts_in_addresses(void **state)
+{
+    struct mail_draft draft = usual();
+    auto_free char *bytes = NULL;
+    (void)state;
+
+    draft.to = "bo@b\u00fccher.example";
+    draft.message_id = "m1@b\u00fccher.example";
+    bytes = compose(&draft);
+    expect_lines(bytes);
+    assert_non_null(strstr(bytes, "To: bo@xn--bcher-kva.example\r\n"));
+    assert_non_null(strstr(bytes, "Message-ID: <m1@xn--bcher-kva.example>\r\n"));
+}
+
 static void references_are_capped(void **state)
 {
     struct mail_draft draft = usual();
@@ -477,6 +491,7 @@ int main(void)
         cmocka_unit_test(lines_become_crlf),
         cmocka_unit_test(injections_are_refused),
         cmocka_unit_test(what_is_missing_is_named),
+        cmocka_unit_test(other_scripts_in_addresses),
         cmocka_unit_test(references_are_capped),
         cmocka_unit_test(html_is_read),
         cmocka_unit_test(html_alone_gets_a_text),

@@ -124,6 +124,7 @@ def run(rig, args):
     shown(rig, "campaign", "create", yaml, "--people", csv)
     shown(rig, "campaign", "preview", name, "--limit", "1")
     shown(rig, "campaign", "start", name)
+    rig.fast()
     shown(rig, "campaign", "watch", name)
     answers_are_in(rig)
     shown(rig, "reply", "list")

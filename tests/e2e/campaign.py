@@ -76,11 +76,12 @@ def main():
                      bounce_hard=0.03, bounce_soft=0.02, unsubscribe=0.03, unrelated=0.2,
                      delay_min_ms=60_000, delay_max_ms=36 * 3600_000)
     with Rig(args.build, ("--seed", str(args.seed)), which=args.which,
-             config={"public_url": "https://outreach.example.com"} if False else None) as rig:
+             config={"public_url": "https://outreach.example.com"}) as rig:
         rig.start()
         senders, campaign = build(rig, args, behaviour)
         began = time.monotonic()
         rig.api("POST", f"/v1/campaigns/{campaign}/start")
+        rig.fast()
         kills = kill_now_and_then(rig, campaign, args.kills, args.seed) if args.kills else 0
         metrics = rig.run(campaign, args.seconds)
         time.sleep(0.5)  # the last answers come in

@@ -52,7 +52,7 @@ class Oracle:
 
     def stop_of(self, person):
         """The first deed that ends this person's series, or None."""
-        deeds = [d for d in self.deeds if d.get("person", "").lower() == person
+        deeds = [d for d in self.deeds if (d.get("person") or "").lower() == person
                  and d["kind"] in STOPS]
         return min(deeds, key=lambda d: d["real"]) if deeds else None
 
@@ -106,7 +106,7 @@ class Oracle:
         """(f) the daemon's own report equals the log."""
         people = defaultdict(set)
         for deed in self.deeds:
-            if deed.get("person", "").lower() in self.people:
+            if (deed.get("person") or "").lower() in self.people:
                 people[deed["kind"]].add(deed["person"].lower())
         expected = {"sent": len(self.accepted), "people": len(self.people),
                     "answered": len(people["reply"]),

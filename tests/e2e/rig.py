@@ -1,6 +1,5 @@
 """tests/e2e/rig.py: a sandbox and a daemon side by side, for tests that play whole campaigns."""
 import http.client
-import http.cookiejar
 import json
 import os
 import shutil
@@ -53,22 +52,28 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class Browser:
-    """As much of a browser as an owner's consent takes: cookies, forms, redirects on demand."""
+    """As much of a browser as an owner's consent takes: our cookies, forms, redirects on demand. What
+    our public https name would get goes to the daemon on loopback, Secure cookies too."""
 
     def __init__(self, rig):
-        self.base = rig.base
+        self.base, self.cookies = rig.base, {}
         self.opener = urllib.request.build_opener(
-            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()), NoRedirect(),
-            urllib.request.HTTPSHandler(context=rig.sandbox.tls))
+            NoRedirect(), urllib.request.HTTPSHandler(context=rig.sandbox.tls))
 
     def go(self, url, form=None):
-        """(status, body, location). Our public name leads to the daemon on loopback."""
+        """(status, body, location)"""
         url = url.replace(PUBLIC, self.base, 1)
-        data = None if form is None else urllib.parse.urlencode(form).encode()
+        request = urllib.request.Request(
+            url, None if form is None else urllib.parse.urlencode(form).encode())
+        if url.startswith(self.base) and self.cookies:
+            request.add_header("Cookie", "; ".join(f"{k}={v}" for k, v in self.cookies.items()))
         try:
-            answer = self.opener.open(urllib.request.Request(url, data), timeout=20)
+            answer = self.opener.open(request, timeout=20)
         except urllib.error.HTTPError as error:
             answer = error
+        for cookie in answer.headers.get_all("Set-Cookie") or ():
+            name, _, value = cookie.split(";")[0].partition("=")
+            self.cookies[name] = value
         return answer.status, answer.read().decode(), answer.headers.get("Location")
 
 
@@ -91,6 +96,7 @@ class Rig:
         self.sandbox.ask("google.client.add", client_id="cid", client_secret=SECRET,
                          redirect_uris=[self.base + "/oauth/cb/*", PUBLIC + "/oauth/cb/*"])
         self.sandbox.ask("google.quota", project="off")
+        self.hold()
         self.sandbox.ask("google.consent")
         self.sandbox.ask("post.route", **{"from": PUBLIC, "to": self.base})
 
@@ -136,6 +142,14 @@ class Rig:
             except (OSError, http.client.HTTPException):
                 time.sleep(0.01)
         raise RuntimeError("the daemon is not ready:\n" + self.tail())
+
+    def hold(self):
+        """Time stands (but for the real one): consent codes and the like do not run out."""
+        self.sandbox.ask("clock.mode", mode="hold")
+
+    def fast(self):
+        """Time jumps to the next thing whenever both sides are idle."""
+        self.sandbox.ask("clock.mode", mode="fast")
 
     def kill(self):
         self.daemon.send_signal(signal.SIGKILL)

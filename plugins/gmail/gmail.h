@@ -67,7 +67,7 @@ struct gmail_job {
     const char *method; /* of the request in flight                       */
     enum gmail_doing doing;
     void (*then)(struct gmail_job *, const struct rider_http_response *);
-    void (*hurry)(struct gmail_job *);   /* at cancel, the request being gone; NULL: fails */
+    void (*hurry)(struct gmail_job *);   /* ends it without the request; NULL: fails it  */
     void (*release)(struct gmail_job *); /* frees what the operation keeps; not the job */
 };
 struct gmail_request {

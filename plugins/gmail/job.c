@@ -73,7 +73,9 @@ void gmail_job_request(struct gmail_job *job, const struct gmail_request *reques
     job->then = then;
     job->http = host->http(host, &http, answered, job);
     text_free(&type);
-    if (!job->http) {
+    if (!job->http && job->hurry) {
+        job->hurry(job); /* what counts was done before this request */
+    } else if (!job->http) {
         struct gmail_failure failure;
 
         gmail_failure_say(&failure, RIDER_TRANSIENT, RIDER_SERVICE,

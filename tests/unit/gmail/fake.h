@@ -50,6 +50,7 @@ struct fake {
     bool replayable, authorized;
     char *headers;
     int aborted;
+    const char *refuse; /* the host makes no request whose URL holds this */
     /* how it ended */
     int ended, times;
     int32_t kind, scope, code, how, state;
@@ -126,6 +127,8 @@ static inline struct rider_http *fake_http(const struct rider_host *host,
     struct text headers = {0};
 
     assert_null(fake->done); /* one at a time */
+    if (fake->refuse && strstr(request->url, fake->refuse))
+        return NULL;
     assert_ptr_equal(request->op, &fake->op);
     assert_true(request->authorized);
     assert_true(request->cost > 0);

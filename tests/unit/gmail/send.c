@@ -295,6 +295,19 @@ static void cancelling(void **state)
     fake.provider->cancel(fake.session, &fake.op);
     assert_int_equal(fake.ended, ENDED_SENT);
     assert_false(fake.final);
+
+    again(&fake); /* the same when the host makes no more requests */
+    fake.refuse = "/messages/18a1";
+    foresee(&fake, "POST /messages/send", 200, SENT);
+    fake.provider->send(fake.session, &fake.op, &message);
+    run(&fake);
+    assert_int_equal(fake.ended, ENDED_SENT);
+    assert_false(fake.final);
+    again(&fake);
+    fake.refuse = "/messages/send";
+    fake.provider->send(fake.session, &fake.op, &message);
+    run(&fake);
+    assert_int_equal(fake.kind, RIDER_TRANSIENT);
     fake_finish(&fake);
 }
 

@@ -7,10 +7,13 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-static void loads_and_sends(const char *plugin, const char *build)
+/* Sends, and cancels a send before it left: the kind that this ends as. */
+static int32_t loads_and_sends(const char *plugin, const char *build)
 {
+    struct rider_message message = {.size = sizeof(message), .subject = "plain"};
     struct world world;
     struct provider_session *session;
+    struct ending ending = {0};
 
     world_init(&world);
     world_put(&world, plugin, "odd.so");
@@ -20,26 +23,30 @@ static void loads_and_sends(const char *plugin, const char *build)
     assert_non_null(session);
     assert_int_equal(world_send(&world, session, "plain", 0).kind, 0);
     assert_string_equal(world.seen_build, build);
+    provider_cancel(provider_send(session, &message, 0, ending_note, &ending));
+    world_run(&world, 2000, ending_over, &ending);
     world_close(&world, session);
     world_finish(&world);
+    return ending.kind;
 }
 
 static void an_old_binary(void **state)
 {
     (void)state;
-    loads_and_sends("old.so", "0.9.0");
+    assert_int_equal(loads_and_sends("old.so", "0.9.0"), RIDER_CANCELLED);
 }
 
 static void a_shorter_table(void **state)
 {
     (void)state;
-    loads_and_sends("shorter.so", "1.0.0");
+    /* its size says that it knows no cancel, so the host must not see the one that is there */
+    assert_int_equal(loads_and_sends("shorter.so", "1.0.0"), RIDER_TRANSIENT);
 }
 
 static void a_longer_table(void **state)
 {
     (void)state;
-    loads_and_sends("longer.so", "1.0.0");
+    assert_int_equal(loads_and_sends("longer.so", "1.0.0"), RIDER_CANCELLED);
 }
 
 int main(void)

@@ -107,9 +107,15 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
     return remove(path);
 }
 
+static bool at_rest(void *loop)
+{
+    return loop_busy_count(loop) == 0;
+}
+
 void world_finish(struct world *world)
 {
     provider_set_free(world->set);
+    loop_run_until(world->loop, 1000, at_rest, world->loop); /* tokens that nobody wants now */
     standin_free(world->standin);
     http_client_free(world->http);
     loop_free(world->loop);

@@ -101,8 +101,15 @@ static void remove_dir(const char *path)
     rmdir(path);
 }
 
+static bool at_rest(void *loop)
+{
+    return loop_busy_count(loop) == 0;
+}
+
 void bench_finish(struct bench *bench)
 {
+    if (bench->loop) /* tokens that nobody wants any more */
+        loop_run_until(bench->loop, 1000, at_rest, bench->loop);
     if (bench->data) {
         auto_free char *run = mem_printf("%s/plugins.run", bench->data);
         remove_dir(run);

@@ -76,7 +76,7 @@ static int setup(void **state)
 static int setup_shared(void **state)
 {
     static const char *const extra[] = {"limits.provider.in_flight", "1",
-                                        "limits.provider.sends_per_minute", "3", NULL};
+                                        "limits.provider.sends_per_minute", "4", NULL};
     (void)state;
     return setup_with(extra);
 }
@@ -176,26 +176,28 @@ static void mailboxes_share_the_providers_limits(void **state)
     struct rider_message message = {.size = sizeof(message), .subject = "plain"};
     struct provider_session *sessions[3];
     struct kept kept[3] = {0};
-    struct ending endings[3] = {0}, fourth;
+    struct ending endings[3] = {0}, fifth;
     struct provider_op *first;
 
     (void)state;
     for (int i = 0; i < 3; i++)
         sessions[i] = open_with(&kept[i], NULL);
+    /* curl lets nobody past a plain-http server's first answer: have that behind us */
+    assert_int_equal(world_send(&world, sessions[0], "plain", 0).kind, 0);
     world.reply.how = STANDIN_HANG;
     first = provider_send(sessions[0], &message, 0, ending_note, &endings[0]);
     provider_send(sessions[1], &message, 0, ending_note, &endings[1]);
     provider_send(sessions[2], &message, 0, ending_note, &endings[2]);
     world_run(&world, 100, three_over, endings);
-    assert_int_equal(standin_served(world.standin), 1);
+    assert_int_equal(standin_served(world.standin), 2);
     world.reply.how = STANDIN_ANSWER;
     provider_cancel(first);
     assert_true(world_run(&world, 2000, three_over, endings));
     assert_int_equal(endings[0].kind, RIDER_UNCERTAIN);
     assert_int_equal(endings[1].kind, 0);
     assert_int_equal(endings[2].kind, 0);
-    fourth = world_send(&world, sessions[1], "plain", 0);
-    assert_int_equal(fourth.kind, RIDER_THROTTLED);
+    fifth = world_send(&world, sessions[1], "plain", 0);
+    assert_int_equal(fifth.kind, RIDER_THROTTLED);
     for (int i = 0; i < 3; i++)
         world_close(&world, sessions[i]);
 }

@@ -4,7 +4,8 @@
  * quoted printable or base64, so any script passes any relay. The same parts always give the same
  * bytes: the boundary comes from the message id, the date from `date`. No field may hold CR, LF,
  * NUL or another control but tab; in text and html CRLF, LF, CR, form feeds and vertical tabs end a
- * line, and other controls but tab are left out. Call mail_init (mail/header.h) first. Pure, any thread. */
+ * line, and other controls but tab are left out. Call mail_init (mail/header.h) first. Pure, any
+ * thread. */
 #ifndef MAIL_COMPOSE_H
 #define MAIL_COMPOSE_H
 #include "base/buf.h"

@@ -14,13 +14,6 @@
 
 enum { STATE_MS = 10 * 60 * 1000, STATES_MAX = 1000, IDENTIFY_MS = 30000 };
 
-struct connect { /* a consent that was begun; one use */
-    uint64_t mailbox;
-    char *provider, *verifier, *nonce;
-    uint8_t browser[32]; /* digest of the cookie */
-    int64_t made;        /* monotonic: virtual time must not end it */
-};
-
 static void connect_free(void *arg)
 {
     struct connect *connect = arg;
@@ -211,6 +204,22 @@ static char *authorize_url(struct mailboxes *mailboxes, const struct mailbox *ma
                       buf_text(&query));
 }
 
+static bool ready_to_ask(struct mailboxes *mailboxes, const struct mailbox *mailbox,
+                         struct rider_oauth **oauth_r)
+{
+    if (provider_oauth(mailboxes->providers, mailbox->provider, (enum rider_access)mailbox->access,
+                       oauth_r) < 0) {
+        log_error("provider %s is not set up for the access %s asks for", mailbox->provider,
+                  mailbox->address);
+        return false;
+    }
+    if ((*oauth_r)->authorize_url && (*oauth_r)->token_url &&
+        provider_setting(mailboxes->providers, mailbox->provider, "client_id"))
+        return true;
+    log_error("providers.%s has no client_id, or no addresses for the sign-in", mailbox->provider);
+    return false;
+}
+
 void mailbox_link_go(struct mailboxes *mailboxes, const char *token, mailbox_paged *paged,
                      void *arg)
 {
@@ -221,12 +230,12 @@ void mailbox_link_go(struct mailboxes *mailboxes, const char *token, mailbox_pag
     auto_free char *state = NULL, *cookie = NULL;
     bool https = text_starts(mailboxes->base_url, "https://");
 
-    if (!fault && provider_oauth(mailboxes->providers, later->mailbox.provider,
-                                 (enum rider_access)later->mailbox.access, &oauth) < 0) {
-        later->text = mem_str("This provider is not set up here any more.");
+    if (!fault && !ready_to_ask(mailboxes, &later->mailbox, &oauth)) {
+        later->text = mem_str("This service is not set up completely; tell who sent you the link.");
         fault = CONNECT_FAILED;
     }
     if (fault) {
+        provider_oauth_free(oauth);
         later_show(later, (enum mailbox_outcome)fault);
         return;
     }
@@ -260,23 +269,22 @@ struct exchange {
     struct rider_oauth *oauth;
     struct provider_session *session;
     char **granted;
-    uint64_t provisional;
+    uint64_t provisional; /* the id its token goes by meanwhile; 0: none yet */
     mailbox_paged *paged;
     void *arg;
     enum mailbox_outcome outcome;
     char *text;
+    bool spare; /* revoking would end the grant of another mailbox of ours */
     struct buf sealed;
     int64_t now;
 };
 
 static void exchange_free(struct exchange *exchange)
 {
-    struct account *account = map_take_u64(&exchange->mailboxes->accounts, exchange->provisional);
+    struct loop *loop = exchange->mailboxes->options.loop;
 
-    if (account) {
-        mem_wipe_str(&account->access);
-        free(account);
-    }
+    if (exchange->provisional)
+        account_drop(exchange->mailboxes, exchange->provisional);
     connect_free(exchange->connect);
     record_mailbox_finish(&exchange->mailbox);
     token_answer_finish(&exchange->answer);
@@ -285,18 +293,29 @@ static void exchange_free(struct exchange *exchange)
     buf_wipe(&exchange->sealed);
     free(exchange->text);
     free(exchange);
+    loop_busy(loop, -1);
 }
 
-static void exchange_over(struct exchange *exchange)
+static void exchange_over(void *arg)
 {
+    struct exchange *exchange = arg;
+
     page(exchange->paged, exchange->arg, exchange->outcome, &exchange->mailbox, exchange->text);
     exchange_free(exchange);
 }
 
-static void exchange_revoked(void *arg, const char *said)
+static void exchange_revoked(void *arg, bool ended, const char *said)
 {
-    (void)said;
-    exchange_over(arg);
+    struct exchange *exchange = arg;
+
+    if (!ended) { /* never silently: what was granted still stands there */
+        char *text = mem_printf("%s%s%s", exchange->text ? exchange->text : "",
+                                exchange->text ? " " : "", said);
+
+        free(exchange->text);
+        exchange->text = text;
+    }
+    exchange_over(exchange);
 }
 
 static void session_gone(void *arg)
@@ -304,12 +323,13 @@ static void session_gone(void *arg)
     struct exchange *exchange = arg;
 
     exchange->session = NULL;
-    if (exchange->outcome == CONNECT_DONE || exchange->outcome == CONNECT_NARROW) {
+    if (exchange->outcome == CONNECT_DONE || exchange->outcome == CONNECT_NARROW ||
+        exchange->spare) {
         exchange_over(exchange);
         return;
     }
     /* Nothing of it is kept, here or there. */
-    grant_revoke(exchange->mailboxes, exchange->mailbox.provider,
+    grant_revoke(exchange->mailboxes, exchange->mailbox.provider, exchange->mailbox.access,
                  exchange->answer.refresh ? exchange->answer.refresh : exchange->answer.access,
                  exchange_revoked, exchange);
 }
@@ -325,7 +345,7 @@ static void exchange_end(struct exchange *exchange, enum mailbox_outcome outcome
     else if (exchange->answer.access)
         session_gone(exchange);
     else
-        exchange_over(exchange);
+        loop_post(exchange->mailboxes->options.loop, exchange_over, exchange);
 }
 
 /* -- keeping it
@@ -341,8 +361,12 @@ static int keep_apply(struct store_txn *txn, void *arg)
 
     if (r < 0)
         return r;
-    mailbox.status = MAILBOX_ACTIVE;
-    mem_str_set(&mailbox.why, exchange->outcome == CONNECT_NARROW ? exchange->text : NULL);
+    if (mailbox.status == MAILBOX_DISCONNECTED)
+        return -ECANCELED; /* let go while its owner consented */
+    if (mailbox.status != MAILBOX_PAUSED) {
+        mailbox.status = MAILBOX_ACTIVE;
+        mem_str_set(&mailbox.why, exchange->outcome == CONNECT_NARROW ? exchange->text : NULL);
+    }
     mem_str_set(&mailbox.subject, exchange->mailbox.subject);
     mem_str_set(&mailbox.name, exchange->mailbox.name);
     mem_str_set(&mailbox.tenant, exchange->mailbox.tenant);
@@ -408,6 +432,22 @@ static bool is_alias(const struct rider_identity *identity, const char *address)
     return false;
 }
 
+/* Revoking one token ends all the grants of that account to us (facts 1.3). */
+static bool is_mailbox_here(struct exchange *exchange, const char *address)
+{
+    auto_read struct store_txn *txn = NULL;
+    auto_record(mailbox) other = {0};
+    auto_buf struct buf key = {0};
+    uint64_t id;
+
+    return address && mail_address_key(address, &key) == 0 &&
+           store_read(exchange->mailboxes->options.store, &txn) == 0 &&
+           store_mailbox_find(txn, buf_text(&key), &id) == 0 &&
+           store_mailbox_get(txn, id, &other) == 0 &&
+           (other.status == MAILBOX_ACTIVE || other.status == MAILBOX_PAUSED) &&
+           strcmp(other.provider, exchange->mailbox.provider) == 0;
+}
+
 static bool has(char **list, const char *wanted)
 {
     for (size_t i = 0; list && list[i]; i++)
@@ -441,7 +481,8 @@ static void keep(struct exchange *exchange, const struct rider_identity *identit
     exchange->text = what_is_missing(exchange);
     exchange->outcome = exchange->text ? CONNECT_NARROW : CONNECT_DONE;
     exchange->now = clock_wall();
-    mem_str_set(&exchange->mailbox.subject, identity->subject);
+    if (identity->subject)
+        mem_str_set(&exchange->mailbox.subject, identity->subject);
     mem_str_set(&exchange->mailbox.name, identity->name);
     mem_str_set(&exchange->mailbox.tenant, identity->tenant);
     mem_strv_free(exchange->mailbox.aliases);
@@ -472,10 +513,13 @@ static void identified(void *arg, const struct provider_result *result)
     } else if (!same_address(identity->address, asked)) {
         bool alias = is_alias(identity, asked);
 
+        exchange->spare = is_mailbox_here(exchange, identity->address);
         exchange_end(exchange, alias ? CONNECT_ALIAS : CONNECT_WRONG_ACCOUNT,
                      mem_printf(alias ? "%s is another name of the account you chose; we need the "
-                                        "account's own address. Nothing was stored."
-                                      : "You chose another account than %s. Nothing was stored.",
+                                        "account's own address. Nothing was stored; tell who "
+                                        "sent you the link."
+                                      : "You chose another account than %s. Nothing was stored; "
+                                        "open the link again and choose that one.",
                                 asked));
     } else if (exchange->mailbox.subject && identity->subject &&
                strcmp(exchange->mailbox.subject, identity->subject) != 0) {
@@ -528,7 +572,12 @@ static void ask_identity(struct exchange *exchange)
         return;
     }
     if (!(provider_session_can(exchange->session) & RIDER_CAN_SEND)) {
-        exchange_end(exchange, CONNECT_SCOPE_MISSING, what_is_missing(exchange));
+        auto_free char *missing = what_is_missing(exchange);
+
+        exchange_end(exchange, CONNECT_SCOPE_MISSING,
+                     mem_printf("%s%sWithout it no mail can be sent. Nothing was stored; open the "
+                                "link again and leave every box ticked.",
+                                missing ? missing : "", missing ? ". " : ""));
         return;
     }
     provider_identify(exchange->session, IDENTIFY_MS, identified, exchange);
@@ -556,7 +605,8 @@ static void exchanged(void *arg, const struct http_response *response)
         provider_setting(exchange->mailboxes->providers, exchange->mailbox.provider, "client_id");
     const char *fault;
 
-    if (!response->status || !token_answer_parse(answer, response->body) || answer->error) {
+    if (!response->status || !token_answer_parse(answer, response->body) || answer->error ||
+        response->status >= 300) {
         exchange_failed(exchange);
         return;
     }
@@ -568,7 +618,9 @@ static void exchanged(void *arg, const struct http_response *response)
             exchange, CONNECT_FAILED,
             mem_printf("The sign-in can't be used: %s. Nothing was stored; please open the "
                        "link again.",
-                       fault ? fault : "no lasting access was granted"));
+                       fault ? fault
+                             : "no lasting access came with it (what was granted is given back, so "
+                               "that the next time counts as the first)"));
         return;
     }
     exchange->granted =
@@ -590,6 +642,7 @@ static void exchange_code(struct exchange *exchange, const char *code)
                                    .timeout_ms = TOKEN_TIMEOUT_MS,
                                    .secret_body = true};
 
+    form_reserve(&form, code);
     form_add(&form, "grant_type", "authorization_code");
     form_add(&form, "code", code);
     form_add(&form, "redirect_uri", redirect);
@@ -611,10 +664,14 @@ static void exchange_code(struct exchange *exchange, const char *code)
 static bool same_browser(const struct connect *connect, const char *cookie)
 {
     static const char name[] = "rider_connect=";
-    const char *at = cookie ? strstr(cookie, name) : NULL;
+    const char *at = cookie ? cookie : "";
     uint8_t digest[32], different = 0;
 
-    if (!at)
+    while (*at && !text_starts(at, name)) { /* "a=b; c=d" (RFC 6265 4.2.1) */
+        at += strcspn(at, ";");
+        at += strspn(at, "; ");
+    }
+    if (!*at)
         return false;
     at += sizeof(name) - 1;
     seal_digest(at, strcspn(at, "; "), digest);
@@ -632,6 +689,7 @@ static struct exchange *exchange_new(struct mailboxes *mailboxes, struct connect
     exchange->connect = connect;
     exchange->paged = paged;
     exchange->arg = arg;
+    loop_busy(mailboxes->options.loop, 1);
     return exchange;
 }
 
@@ -658,7 +716,8 @@ static void provider_said_no(struct mailboxes *mailboxes, struct connect *connec
     }
     provider_oauth_failure(mailboxes->providers, connect->provider, error, NULL, description,
                            &failure);
-    later->text = mem_str(failure.detail ? failure.detail : error);
+    later->text =
+        mem_printf("%.60s: %s", error, failure.detail ? failure.detail : "no more is said");
     later_show(later, CONNECT_PROVIDER_SAYS_NO);
 }
 
@@ -680,8 +739,10 @@ void mailbox_callback(struct mailboxes *mailboxes, const char *provider, const c
         exchange = exchange_new(mailboxes, connect, paged, arg);
         connect = NULL;
         if (mailbox_load(mailboxes, exchange->connect->mailbox, &exchange->mailbox) < 0 ||
+            exchange->mailbox.status == MAILBOX_DISCONNECTED ||
             provider_oauth(mailboxes->providers, provider,
-                           (enum rider_access)exchange->mailbox.access, &exchange->oauth) < 0) {
+                           (enum rider_access)exchange->mailbox.access, &exchange->oauth) < 0 ||
+            !exchange->oauth->token_url) {
             refuse(mailboxes, paged, arg, CONNECT_LINK_BAD, NULL);
             exchange_free(exchange);
         } else {

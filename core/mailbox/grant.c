@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "mailbox/internal.h"
 #include "net/loop.h"
 #include "seal/seal.h"
@@ -26,9 +27,12 @@ struct account *account_of(struct mailboxes *mailboxes, uint64_t id, bool make)
 
 void account_set(struct account *account, const char *access, int64_t expires_in)
 {
+    int64_t lives = expires_in > TOKEN_LEAST_MS ? expires_in : TOKEN_LEAST_MS;
+    int64_t margin = lives / 2 < TOKEN_MARGIN_MS ? lives / 2 : TOKEN_MARGIN_MS;
+
     mem_wipe_str(&account->access);
     account->access = mem_str(access);
-    account->expires = clock_wall() + expires_in;
+    account->good_until = clock_wall() + lives - margin;
 }
 
 void account_forget(struct mailboxes *mailboxes, uint64_t id)
@@ -37,6 +41,18 @@ void account_forget(struct mailboxes *mailboxes, uint64_t id)
 
     if (account)
         mem_wipe_str(&account->access);
+}
+
+void account_drop(struct mailboxes *mailboxes, uint64_t id)
+{
+    struct account *account = map_take_u64(&mailboxes->accounts, id);
+
+    if (!account)
+        return;
+    mem_wipe_str(&account->access);
+    account->dropped = true;
+    if (!account->refreshing)
+        account_free(account);
 }
 
 static void bound_of(uint64_t mailbox, char bound[48])
@@ -54,36 +70,62 @@ int grant_seal(struct mailboxes *mailboxes, uint64_t mailbox, const char *refres
                     (struct bytes){refresh, strlen(refresh)}, sealed);
 }
 
-int grant_unseal(struct mailboxes *mailboxes, uint64_t mailbox, struct buf *refresh)
+static int grant_load(struct mailboxes *mailboxes, uint64_t mailbox, struct buf *sealed)
 {
     auto_read struct store_txn *txn = NULL;
-    auto_buf struct buf sealed = {0};
-    char bound[48];
     int r = store_read(mailboxes->options.store, &txn);
 
-    if (r == 0)
-        r = store_grant_get(txn, mailbox, &sealed);
+    return r < 0 ? r : store_grant_get(txn, mailbox, sealed);
+}
+
+static int grant_open(struct mailboxes *mailboxes, uint64_t mailbox, const struct buf *sealed,
+                      struct buf *refresh)
+{
+    char bound[48];
+
     bound_of(mailbox, bound);
-    return r < 0 ? r
-                 : seal_unbox(mailboxes->options.seal, mailbox, bound, buf_bytes(&sealed), refresh);
+    return seal_unbox(mailboxes->options.seal, mailbox, bound, buf_bytes(sealed), refresh);
+}
+
+int grant_unseal(struct mailboxes *mailboxes, uint64_t mailbox, struct buf *refresh)
+{
+    auto_buf struct buf sealed = {0};
+    int r = grant_load(mailboxes, mailbox, &sealed);
+
+    return r < 0 ? r : grant_open(mailboxes, mailbox, &sealed, refresh);
 }
 
 /* -- waiters -------------------------------------------------------------------------------------
  */
 
+/* In the order they came. What they do may take the account's token away, so they get a copy. */
 static void serve(struct account *account, const struct rider_failure *failure)
 {
+    static const struct rider_failure gone = {
+        .size = sizeof(gone),
+        .kind = RIDER_TRANSIENT,
+        .scope = RIDER_MAILBOX,
+        .holds = RIDER_HOLDS_SEND | RIDER_HOLDS_LIST | RIDER_HOLDS_LABEL,
+        .retry_after = 1000,
+        .detail = "the mailbox's grant changed in this moment; it is asked for again"};
     struct waiter *waiter = account->waiters;
+    char *access = failure ? NULL : mem_str(account->access);
+    bool dropped = account->dropped; /* later drops see that nobody refreshes, and free it */
 
-    account->waiters = NULL;
+    account->waiters = account->last = NULL;
     account->refreshing = false;
+    if (!access && !failure)
+        failure = &gone;
     while (waiter) {
         struct waiter *next = waiter->next;
 
-        waiter->got(waiter->arg, failure ? NULL : account->access, failure);
+        waiter->got(waiter->arg, access, failure);
         free(waiter);
         waiter = next;
     }
+    mem_wipe_str(&access);
+    if (dropped)
+        account_free(account);
 }
 
 static void serve_failure(struct account *account, int32_t kind, int32_t scope, int64_t retry,
@@ -105,17 +147,68 @@ static void serve_failure(struct account *account, int32_t kind, int32_t scope, 
 
 struct refresh {
     struct account *account;
+    struct http_call *call; /* NULL: answered */
     struct mailbox mailbox;
+    struct buf before; /* the sealed grant it was made with */
     struct token_answer answer;
-    struct buf sealed;
+    struct buf sealed; /* the grant after it, where the provider rotates */
 };
 
 static void refresh_free(struct refresh *refresh)
 {
     record_mailbox_finish(&refresh->mailbox);
     token_answer_finish(&refresh->answer);
+    buf_finish(&refresh->before);
     buf_wipe(&refresh->sealed);
     free(refresh);
+}
+
+/* One that had to wait for this account is told so; at the end of the room. */
+void account_free(void *arg)
+{
+    struct account *account = arg;
+
+    if (account->refresh) {
+        if (account->refresh->call)
+            http_abort(account->refresh->call);
+        refresh_free(account->refresh);
+    }
+    account->dropped = false;
+    serve_failure(account, RIDER_CANCELLED, RIDER_MAILBOX, -1, "postrider is stopping");
+    mem_wipe_str(&account->access);
+    free(account);
+}
+
+/* It may have been given back, or given anew by its owner, while the answer was on its way. */
+static bool grant_changed(const struct buf *before, const struct buf *now)
+{
+    return before->len != now->len || memcmp(buf_text(before), buf_text(now), now->len) != 0;
+}
+
+static bool refresh_is_stale(const struct refresh *refresh)
+{
+    auto_buf struct buf now = {0};
+
+    return grant_load(refresh->account->owner, refresh->mailbox.id, &now) < 0 ||
+           grant_changed(&refresh->before, &now);
+}
+
+static void refresh_over(struct refresh *refresh, const struct rider_failure *failure)
+{
+    struct account *account = refresh->account;
+
+    account->refresh = NULL;
+    serve(account, failure);
+    refresh_free(refresh);
+}
+
+static void refresh_fail(struct refresh *refresh, int32_t kind, int64_t retry, const char *detail)
+{
+    struct account *account = refresh->account;
+
+    account->refresh = NULL;
+    serve_failure(account, kind, RIDER_MAILBOX, retry, detail);
+    refresh_free(refresh);
 }
 
 static void refresh_refused(struct refresh *refresh)
@@ -126,21 +219,32 @@ static void refresh_refused(struct refresh *refresh)
     provider_oauth_failure(mailboxes->providers, refresh->mailbox.provider, refresh->answer.error,
                            refresh->answer.suberror, refresh->answer.description, &failure);
     failure.holds = RIDER_HOLDS_SEND | RIDER_HOLDS_LIST | RIDER_HOLDS_LABEL;
-    if (failure.kind == RIDER_AUTH) {
+    if (failure.kind == RIDER_AUTH && failure.scope == RIDER_SERVICE) {
+        /* Our client is refused, not this grant: no owner can mend that, and consents stay good. */
+        log_error("provider %s refuses our client (%s): %s", refresh->mailbox.provider,
+                  refresh->answer.error, failure.detail ? failure.detail : "look at its client_id");
+        failure.kind = RIDER_TRANSIENT;
+        failure.retry_after = 60000;
+    } else if (failure.kind == RIDER_AUTH) {
         auto_free char *why =
             mem_printf("%s: %s", refresh->answer.error,
                        failure.detail ? failure.detail : "its owner must consent again");
 
         mailbox_refused(mailboxes, refresh->mailbox.id, why);
     }
-    serve(refresh->account, &failure);
-    refresh_free(refresh);
+    refresh_over(refresh, &failure);
 }
 
 static int rotate_apply(struct store_txn *txn, void *arg)
 {
     struct refresh *refresh = arg;
+    auto_buf struct buf now = {0};
+    int r = store_grant_get(txn, refresh->mailbox.id, &now);
 
+    if (r == -ENOENT || (r == 0 && grant_changed(&refresh->before, &now)))
+        return -ESTALE;
+    if (r < 0)
+        return r;
     return store_grant_put(txn, refresh->mailbox.id, buf_bytes(&refresh->sealed));
 }
 
@@ -148,14 +252,26 @@ static void rotated(void *arg, int status)
 {
     struct refresh *refresh = arg;
 
-    if (status < 0) {
-        serve_failure(refresh->account, RIDER_TRANSIENT, RIDER_MAILBOX, 30000,
-                      "a new refresh token could not be kept, so its access token is not used");
-    } else {
-        account_set(refresh->account, refresh->answer.access, refresh->answer.expires_in);
-        serve(refresh->account, NULL);
+    if (status < 0 && status != -ESTALE) {
+        refresh_fail(refresh, RIDER_TRANSIENT, 30000,
+                     "a new refresh token could not be kept, so its access token is not used");
+        return;
     }
-    refresh_free(refresh);
+    if (status == 0)
+        account_set(refresh->account, refresh->answer.access, refresh->answer.expires_in);
+    refresh_over(refresh, NULL);
+}
+
+/* Retry-After in seconds (RFC 9110 10.2.3); as a date, or without one: 5 s. */
+static int64_t retry_after(const struct http_response *response)
+{
+    struct bytes header = http_header(response->headers, "Retry-After");
+    auto_free char *text = header.data ? mem_strn(header.data, header.len) : NULL;
+    uint64_t seconds;
+
+    if (!text || !text_u64(text, &seconds))
+        return 5000;
+    return seconds > 3600 ? 3600 * 1000 : (int64_t)seconds * 1000;
 }
 
 static void refreshed(void *arg, const struct http_response *response)
@@ -164,61 +280,68 @@ static void refreshed(void *arg, const struct http_response *response)
     struct mailboxes *mailboxes = refresh->account->owner;
     bool read = response->status && token_answer_parse(&refresh->answer, response->body);
 
+    refresh->call = NULL;
     if (!response->status || response->status >= 500 || response->status == 429 || !read) {
-        serve_failure(refresh->account, RIDER_TRANSIENT, RIDER_MAILBOX, 5000,
-                      response->status ? "the token endpoint is not well"
-                                       : "the token endpoint did not answer");
-        refresh_free(refresh);
-        return;
-    }
-    if (refresh->answer.error || !refresh->answer.access) {
+        refresh_fail(refresh, RIDER_TRANSIENT, retry_after(response),
+                     response->status ? "the token endpoint is not well; it is asked again"
+                                      : "the token endpoint did not answer; it is asked again");
+    } else if (refresh_is_stale(refresh)) {
+        refresh_over(refresh, NULL);
+    } else if (refresh->answer.error) {
         refresh_refused(refresh);
-        return;
-    }
-    if (refresh->answer.refresh && grant_seal(mailboxes, refresh->mailbox.id,
-                                              refresh->answer.refresh, &refresh->sealed) == 0) {
+    } else if (!refresh->answer.refresh) {
+        account_set(refresh->account, refresh->answer.access, refresh->answer.expires_in);
+        refresh_over(refresh, NULL);
+    } else if (grant_seal(mailboxes, refresh->mailbox.id, refresh->answer.refresh,
+                          &refresh->sealed) < 0) {
+        refresh_fail(refresh, RIDER_TRANSIENT, 30000,
+                     "a new refresh token could not be sealed, so its access token is not used");
+    } else {
         mailboxes_submit(mailboxes, rotate_apply, rotated, refresh);
-        return;
     }
-    account_set(refresh->account, refresh->answer.access, refresh->answer.expires_in);
-    serve(refresh->account, NULL);
-    refresh_free(refresh);
-}
-
-static int refresh_form(struct mailboxes *mailboxes, struct refresh *refresh, struct buf *form,
-                        struct buf *error)
-{
-    auto_wiped_buf struct buf token = {0};
-    int r = grant_unseal(mailboxes, refresh->mailbox.id, &token);
-
-    if (r < 0) {
-        buf_add_str(error, "its grant is not here or can't be opened; connect the mailbox again");
-        return r;
-    }
-    form_add(form, "grant_type", "refresh_token");
-    form_add(form, "refresh_token", buf_text(&token));
-    return form_add_client(mailboxes, refresh->mailbox.provider, form, error);
 }
 
 static const char *const form_headers[] = {"Content-Type: application/x-www-form-urlencoded",
                                            "Accept: application/json", NULL};
 
-static void refresh_start(void *arg)
+/* 0, or how to fail, with a sentence. Only what a new consent mends is RIDER_AUTH. */
+static int32_t refresh_form(struct mailboxes *mailboxes, struct refresh *refresh, struct buf *form,
+                            struct buf *error)
 {
-    struct account *account = arg;
-    struct mailboxes *mailboxes = account->owner;
-    struct refresh *refresh = mem_new(sizeof(*refresh));
+    auto_wiped_buf struct buf token = {0};
+    int r = grant_load(mailboxes, refresh->mailbox.id, &refresh->before);
+
+    if (r == 0)
+        r = grant_open(mailboxes, refresh->mailbox.id, &refresh->before, &token);
+    if (r < 0) {
+        buf_printf(error, "the grant of %s can't be opened (%s); connect the mailbox again",
+                   refresh->mailbox.address, strerror(-r));
+        return r == -ENOENT || r == -ENOKEY || r == -EBADMSG ? RIDER_AUTH : RIDER_TRANSIENT;
+    }
+    form_reserve(form, buf_text(&token));
+    form_add(form, "grant_type", "refresh_token");
+    form_add(form, "refresh_token", buf_text(&token));
+    if (form_add_client(mailboxes, refresh->mailbox.provider, form, error) == 0)
+        return 0;
+    log_error("%s", buf_text(error));
+    return RIDER_TRANSIENT;
+}
+
+static int32_t refresh_send(struct mailboxes *mailboxes, struct refresh *refresh, struct buf *error)
+{
+    const struct mailbox *mailbox = &refresh->mailbox;
     struct rider_oauth *oauth = NULL;
     auto_wiped_buf struct buf form = {0};
-    auto_buf struct buf error = {0};
+    int32_t kind = RIDER_TRANSIENT;
 
-    refresh->account = account;
-    if (mailbox_load(mailboxes, account->id, &refresh->mailbox) < 0 ||
-        refresh->mailbox.status == MAILBOX_DISCONNECTED ||
-        provider_oauth(mailboxes->providers, refresh->mailbox.provider,
-                       (enum rider_access)refresh->mailbox.access, &oauth) < 0)
-        buf_add_str(&error, "this mailbox is not connected");
-    else if (refresh_form(mailboxes, refresh, &form, &error) == 0) {
+    if (provider_oauth(mailboxes->providers, mailbox->provider, (enum rider_access)mailbox->access,
+                       &oauth) < 0 ||
+        !oauth->token_url)
+        buf_printf(error, "provider %s is not set up for this access; see: postrider provider list",
+                   mailbox->provider);
+    else
+        kind = refresh_form(mailboxes, refresh, &form, error);
+    if (kind == 0) {
         struct http_request request = {.method = "POST",
                                        .url = oauth->token_url,
                                        .headers = form_headers,
@@ -227,13 +350,34 @@ static void refresh_start(void *arg)
                                        .secret_body = true,
                                        .replayable = false};
 
-        http_start(mailboxes->options.http, &request, refreshed, refresh);
+        refresh->call = http_start(mailboxes->options.http, &request, refreshed, refresh);
     }
     provider_oauth_free(oauth);
-    if (error.len) {
-        serve_failure(account, RIDER_AUTH, RIDER_MAILBOX, -1, buf_text(&error));
-        refresh_free(refresh);
+    return kind;
+}
+
+static void refresh_start(void *arg)
+{
+    struct account *account = arg;
+    struct mailboxes *mailboxes = account->owner;
+    struct refresh *refresh = mem_new(sizeof(*refresh));
+    auto_buf struct buf error = {0};
+    int32_t kind;
+    int r = mailbox_load(mailboxes, account->id, &refresh->mailbox);
+
+    refresh->account = account;
+    account->refresh = refresh;
+    if (r == -ENOENT || (r == 0 && refresh->mailbox.status == MAILBOX_DISCONNECTED)) {
+        buf_add_str(&error, "this mailbox is not connected; add it, and let its owner consent");
+        kind = RIDER_AUTH;
+    } else if (r < 0) {
+        buf_printf(&error, "the mailbox can't be read (%s); it is tried again", strerror(-r));
+        kind = RIDER_TRANSIENT;
+    } else {
+        kind = refresh_send(mailboxes, refresh, &error);
     }
+    if (kind)
+        refresh_fail(refresh, kind, kind == RIDER_AUTH ? -1 : 60000, buf_text(&error));
 }
 
 /* -- the source
@@ -244,21 +388,24 @@ static void serve_now(void *arg)
     serve(arg, NULL);
 }
 
-static void token(void *arg, uint64_t mailbox, const char *refused, credential_got_fn *got,
-                  void *got_arg)
+static void give(void *arg, uint64_t mailbox, const char *refused, credential_got_fn *got,
+                 void *got_arg)
 {
     struct mailboxes *mailboxes = arg;
     struct account *account = account_of(mailboxes, mailbox, true);
     struct waiter *waiter = mem_new(sizeof(*waiter));
     bool good;
 
-    *waiter = (struct waiter){got, got_arg, account->waiters};
-    account->waiters = waiter;
+    *waiter = (struct waiter){got, got_arg, NULL};
+    if (account->last)
+        account->last->next = waiter;
+    else
+        account->waiters = waiter;
+    account->last = waiter;
     if (account->refreshing)
         return;
     account->refreshing = true;
-    good = account->access &&
-           (account->provisional || account->expires > clock_wall() + TOKEN_MARGIN_MS);
+    good = account->access && (account->provisional || account->good_until > clock_wall());
     if (refused && account->access && strcmp(refused, account->access) == 0)
         good = account->provisional; /* a provisional one can't be renewed: let the 401 stand */
     loop_post(mailboxes->options.loop, good ? serve_now : refresh_start, account);
@@ -266,14 +413,14 @@ static void token(void *arg, uint64_t mailbox, const char *refused, credential_g
 
 struct credential_source mailboxes_credentials(struct mailboxes *mailboxes)
 {
-    return (struct credential_source){mailboxes, token};
+    return (struct credential_source){mailboxes, give};
 }
 
 /* -- revoking
  * -------------------------------------------------------------------------------------------- */
 
 struct revoking {
-    void (*over)(void *arg, const char *said);
+    void (*over)(void *arg, bool ended, const char *said);
     void *arg;
 };
 
@@ -282,11 +429,12 @@ static void revoked(void *arg, const struct http_response *response)
     struct revoking *revoking = arg;
 
     /* 400 invalid_token says that it had ended already (RFC 7009 2.2). */
-    revoking->over(revoking->arg,
-                   response->status == 200 || response->status == 400
-                       ? "The grant was revoked at the provider."
-                       : "The provider could not be told; its owner can remove the access in the "
-                         "account's settings.");
+    if (response->status == 200 || response->status == 400)
+        revoking->over(revoking->arg, true, "The grant was revoked at the provider.");
+    else
+        revoking->over(revoking->arg, false,
+                       "The provider could not be told; its owner can remove the access in the "
+                       "account's settings.");
     free(revoking);
 }
 
@@ -294,21 +442,22 @@ static void not_revoked(void *arg)
 {
     struct revoking *revoking = arg;
 
-    revoking->over(revoking->arg,
-                   "This provider has no way to revoke one grant; its owner can remove "
-                   "the access in the account's settings.");
+    revoking->over(revoking->arg, false,
+                   "This provider has no way to revoke one grant; its owner can remove the access "
+                   "in the account's settings.");
     free(revoking);
 }
 
-void grant_revoke(struct mailboxes *mailboxes, const char *provider, const char *text,
-                  void (*over)(void *arg, const char *said), void *arg)
+void grant_revoke(struct mailboxes *mailboxes, const char *provider, int32_t access,
+                  const char *token, void (*over)(void *arg, bool ended, const char *said),
+                  void *arg)
 {
     struct revoking *revoking = mem_new(sizeof(*revoking));
     struct rider_oauth *oauth = NULL;
     auto_wiped_buf struct buf form = {0};
 
     *revoking = (struct revoking){over, arg};
-    if (!text || provider_oauth(mailboxes->providers, provider, RIDER_ACCESS_SEND, &oauth) < 0 ||
+    if (provider_oauth(mailboxes->providers, provider, (enum rider_access)access, &oauth) < 0 ||
         !oauth->revoke_url) {
         loop_post(mailboxes->options.loop, not_revoked, revoking);
     } else {
@@ -319,7 +468,8 @@ void grant_revoke(struct mailboxes *mailboxes, const char *provider, const char 
                                        .secret_body = true,
                                        .replayable = true};
 
-        form_add(&form, "token", text);
+        form_reserve(&form, token);
+        form_add(&form, "token", token);
         request.body = buf_bytes(&form);
         http_start(mailboxes->options.http, &request, revoked, revoking);
     }

@@ -6,7 +6,10 @@
 #include "net/http.h"
 #include "store/store.h"
 
-enum { TOKEN_TIMEOUT_MS = 20000, REVOKE_TIMEOUT_MS = 10000, TOKEN_MARGIN_MS = 60000 };
+enum { TOKEN_TIMEOUT_MS = 20000, REVOKE_TIMEOUT_MS = 10000 };
+/* A token is renewed so long before it expires; one that says it lives less is used all the same.
+ */
+enum { TOKEN_MARGIN_MS = 60000, TOKEN_LEAST_MS = 30000 };
 /* A mailbox that is being connected asks for its token under an id of its own, so that the token of
  * a stranger who consented is never used for what runs. */
 static const uint64_t PROVISIONAL = 1ULL << 63;
@@ -16,13 +19,23 @@ struct waiter {
     void *arg;
     struct waiter *next;
 };
+struct refresh;
 struct account { /* a mailbox's tokens, in memory only */
     struct mailboxes *owner;
     uint64_t id;
-    char *access;    /* wiped when replaced */
-    int64_t expires; /* wall */
-    bool refreshing, provisional;
-    struct waiter *waiters;
+    char *access;            /* wiped when replaced */
+    int64_t good_until;      /* wall; some time before it expires */
+    bool refreshing;         /* somebody will come and serve the waiters */
+    bool provisional;        /* of a consent that is being looked at; can't be renewed */
+    bool dropped;            /* no longer in the map; who serves it last frees it */
+    struct refresh *refresh; /* under way, or NULL */
+    struct waiter *waiters, *last;
+};
+struct connect { /* a consent that was begun; one use */
+    uint64_t mailbox;
+    char *provider, *verifier, *nonce;
+    uint8_t browser[32]; /* digest of the cookie */
+    int64_t made;        /* monotonic: virtual time must not end it */
 };
 struct mailboxes {
     struct mailboxes_options options;
@@ -43,6 +56,8 @@ void form_add(struct buf *form, const char *name, const char *value);
 /* false: what came is no answer of a token endpoint. */
 bool token_answer_parse(struct token_answer *answer, struct bytes body);
 void token_answer_finish(struct token_answer *answer);
+/* Growing a form would leave copies of its secrets behind: one with room for all of it. */
+void form_reserve(struct buf *form, const char *secret);
 /* Adds client_id and, where one is configured, client_secret. -EACCES and others, with a sentence.
  */
 int form_add_client(struct mailboxes *mailboxes, const char *provider, struct buf *form,
@@ -58,13 +73,16 @@ char *random_text(size_t bytes);                        /* base64url; freed */
 struct account *account_of(struct mailboxes *mailboxes, uint64_t id, bool make);
 void account_set(struct account *account, const char *access, int64_t expires_in);
 void account_forget(struct mailboxes *mailboxes, uint64_t id);
+void account_drop(struct mailboxes *mailboxes, uint64_t id); /* also when somebody waits for it */
+void account_free(void *account);
 int grant_seal(struct mailboxes *mailboxes, uint64_t mailbox, const char *refresh,
                struct buf *sealed);
 int grant_unseal(struct mailboxes *mailboxes, uint64_t mailbox, struct buf *refresh);
-/* Tells the provider to end the grant of this token; over(arg, said) once it answered, or did not.
- */
-void grant_revoke(struct mailboxes *mailboxes, const char *provider, const char *token,
-                  void (*over)(void *arg, const char *said), void *arg);
+/* Tells the provider to end the grant of this token; then over(arg), later: whether it has ended,
+ * and a sentence. `access` is what was asked for with it. */
+void grant_revoke(struct mailboxes *mailboxes, const char *provider, int32_t access,
+                  const char *token, void (*over)(void *arg, bool ended, const char *said),
+                  void *arg);
 
 /* -- life.c --------------------------------------------------------------------------------------
  */

@@ -33,20 +33,6 @@ struct mailboxes *mailboxes_new(const struct mailboxes_options *options)
     return mailboxes;
 }
 
-static void account_free(void *arg)
-{
-    struct account *account = arg;
-
-    while (account->waiters) {
-        struct waiter *next = account->waiters->next;
-
-        free(account->waiters);
-        account->waiters = next;
-    }
-    mem_wipe_str(&account->access);
-    free(account);
-}
-
 void mailboxes_free(struct mailboxes *mailboxes)
 {
     if (!mailboxes)
@@ -123,9 +109,11 @@ struct change {
     int64_t now;
     mailbox_done *done;
     void *arg;
+    int fault; /* found before the store was asked; 0: none */
     /* given back */
     uint64_t invite;
     struct buf error;
+    int undone; /* CHANGE_DISCONNECT: why the key could not be destroyed */
 };
 
 static void change_free(struct change *change)
@@ -194,9 +182,10 @@ static int apply_disconnect(struct store_txn *txn, struct mailbox *mailbox)
     return r;
 }
 
-static int refuse(struct change *change, const char *text)
+static int refuse(struct change *change, const struct mailbox *mailbox, const char *text)
 {
-    buf_add_str(&change->error, text);
+    buf_printf(&change->error, "%s is %s: %s", mailbox->address,
+               mailbox_status_name(mailbox->status), text);
     return -EINVAL;
 }
 
@@ -204,16 +193,18 @@ static int apply_status(struct store_txn *txn, struct change *change, struct mai
 {
     switch (change->kind) {
     case CHANGE_INVITE:
+        if (mailbox->status == MAILBOX_DISCONNECTED)
+            return refuse(change, mailbox, "add it again instead of inviting its owner");
         mailbox->invite++;
         return 0;
     case CHANGE_PAUSE:
         if (mailbox->status != MAILBOX_ACTIVE)
-            return refuse(change, "only an active mailbox can be paused");
+            return refuse(change, mailbox, "only an active mailbox can be paused");
         mailbox->status = MAILBOX_PAUSED;
         return 0;
     case CHANGE_RESUME:
         if (mailbox->status != MAILBOX_PAUSED)
-            return refuse(change, "it is not paused");
+            return refuse(change, mailbox, "only a paused mailbox can be resumed");
         mailbox->status = MAILBOX_ACTIVE;
         return 0;
     case CHANGE_REFUSED:
@@ -245,7 +236,8 @@ static int change_apply(struct store_txn *txn, void *arg)
         r = apply_status(txn, change, &mailbox);
     if (r < 0)
         return r;
-    mem_str_set(&mailbox.why, change->why);
+    if (change->kind != CHANGE_INVITE) /* the status is as it was, and so is why */
+        mem_str_set(&mailbox.why, change->why);
     mailbox.changed_at = change->now;
     change->invite = mailbox.invite;
     r = store_mailbox_put(txn, &mailbox);
@@ -275,12 +267,19 @@ static void change_done(void *arg, int status)
     bool invites = change->kind == CHANGE_ADD || change->kind == CHANGE_INVITE;
     auto_free char *link = NULL;
 
-    if (status == 0 && change->kind == CHANGE_ADD)
+    if (status == 0 && invites) { /* also where an end between the two left no key */
         status = seal_mailbox_create(change->mailboxes->options.seal, change->id);
+        if (status < 0)
+            buf_printf(
+                &change->error,
+                "the mailbox is here, but its key can't be made (%s); mend that, then invite "
+                "its owner again",
+                strerror(-status));
+    }
     if (status == 0 && invites)
         link = link_of(change);
     if (status < 0 && !change->error.len)
-        buf_add_str(&change->error, strerror(-status));
+        buf_printf(&change->error, "it could not be kept: %s", strerror(-status));
     if (status == 0 && change->kind != CHANGE_INVITE)
         tell_changed(change->mailboxes, change->id);
     if (change->done)
@@ -293,15 +292,16 @@ static void change_done(void *arg, int status)
 
 static int refused_apply(struct store_txn *txn, void *arg)
 {
+    const struct change *change = arg;
+
     (void)txn;
-    (void)arg;
-    return -EINVAL;
+    return change->fault;
 }
 
 static void change_submit(struct change *change)
 {
-    mailboxes_submit(change->mailboxes, change->error.len ? refused_apply : change_apply,
-                     change_done, change);
+    mailboxes_submit(change->mailboxes, change->fault ? refused_apply : change_apply, change_done,
+                     change);
 }
 
 static void check_ask(struct change *change, const struct mailbox_ask *ask)
@@ -333,7 +333,9 @@ void mailbox_add(struct mailboxes *mailboxes, const struct mailbox_ask *ask, mai
     auto_buf struct buf key = {0};
 
     check_ask(change, ask);
-    if (!change->error.len && mail_address_key(ask->address, &key) == 0) {
+    if (change->error.len || mail_address_key(ask->address, &key) < 0) {
+        change->fault = -EINVAL;
+    } else {
         wanted->address = mem_str(ask->address);
         wanted->key = buf_take(&key);
         wanted->provider = mem_str(ask->provider);
@@ -367,8 +369,9 @@ void mailbox_refused(struct mailboxes *mailboxes, uint64_t mailbox, const char *
     struct change *change = change_new(mailboxes, CHANGE_REFUSED, mailbox, NULL, NULL);
 
     account_forget(mailboxes, mailbox);
-    log_warn("mailbox %llu: its owner must consent again: %s", (unsigned long long)mailbox, why);
-    change->why = mem_str(why);
+    change->why = mem_str(why ? why : "The provider refused our credentials.");
+    log_warn("mailbox %llu: its owner must consent again: %s", (unsigned long long)mailbox,
+             change->why);
     change_submit(change);
 }
 
@@ -379,17 +382,28 @@ static void disconnected(void *arg, int status)
 {
     struct change *change = arg;
 
-    if (status == 0)
-        status = seal_mailbox_destroy(change->mailboxes->options.seal, change->id);
+    account_forget(change->mailboxes, change->id);
+    if (status == 0 && change->undone < 0) {
+        status = change->undone;
+        buf_printf(
+            &change->error,
+            "the mailbox is disconnected, but its key file could not be destroyed (%s); mend "
+            "that, then disconnect it again",
+            strerror(-status));
+        tell_changed(change->mailboxes, change->id);
+    }
     change_done(change, status);
 }
 
-static void let_go(void *arg, const char *said)
+/* The key goes first: whatever happens then, nothing sealed with it is ever read again. */
+static void let_go(void *arg, bool ended, const char *said)
 {
     struct change *change = arg;
 
+    (void)ended;
     change->why = mem_str(said);
     account_forget(change->mailboxes, change->id);
+    change->undone = seal_mailbox_destroy(change->mailboxes->options.seal, change->id);
     mailboxes_submit(change->mailboxes, change_apply, disconnected, change);
 }
 
@@ -400,15 +414,13 @@ void mailbox_disconnect(struct mailboxes *mailboxes, uint64_t mailbox, mailbox_d
     auto_record(mailbox) record = {0};
     auto_wiped_buf struct buf refresh = {0};
 
-    if (mailbox_load(mailboxes, mailbox, &record) < 0) {
+    change->fault = mailbox_load(mailboxes, mailbox, &record);
+    if (change->fault == -ENOENT)
         buf_add_str(&change->error, "there is no such mailbox; see: postrider mailbox list");
+    if (change->fault < 0)
         change_submit(change);
-        return;
-    }
-    if (grant_unseal(mailboxes, mailbox, &refresh) < 0)
-        buf_truncate(&refresh, 0);
-    if (refresh.len)
-        grant_revoke(mailboxes, record.provider, buf_text(&refresh), let_go, change);
+    else if (grant_unseal(mailboxes, mailbox, &refresh) == 0 && refresh.len)
+        grant_revoke(mailboxes, record.provider, record.access, buf_text(&refresh), let_go, change);
     else
-        let_go(change, "There was no grant to revoke.");
+        let_go(change, true, "There was no grant to revoke.");
 }

@@ -32,7 +32,9 @@ struct mailboxes_options { /* lent until mailboxes_free, strings copied */
     void *changed_arg;
 };
 struct mailboxes *mailboxes_new(const struct mailboxes_options *options);
-void mailboxes_free(struct mailboxes *mailboxes); /* NULL is fine */
+/* After store_close, before http_client_free; the loop is not run again. Who still waits for a
+ * token is told that it was cancelled. NULL is fine. */
+void mailboxes_free(struct mailboxes *mailboxes);
 struct credential_source mailboxes_credentials(struct mailboxes *mailboxes);
 void mailboxes_set_providers(struct mailboxes *mailboxes, struct provider_set *set);
 
@@ -70,7 +72,8 @@ enum mailbox_outcome { /* each is a page of its own (control writes it) */
                        CONNECT_LINK_EXPIRED,
                        CONNECT_CANCELLED,     /* the owner said no */
                        CONNECT_WRONG_ACCOUNT, /* another account consented; it was revoked, nothing
-                                                 is kept */
+                                                 is kept (not revoked where that account is a
+                                                 mailbox here: its grant would end too) */
                        CONNECT_ALIAS, /* the address is an alias of the account that consented */
                        CONNECT_SCOPE_MISSING,    /* without what was unticked it can't even send */
                        CONNECT_STATE_UNKNOWN,    /* no such state, used before, or expired: open the

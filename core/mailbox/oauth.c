@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <json-c/printbuf.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +22,11 @@ void form_add(struct buf *form, const char *name, const char *value)
     text_percent(form, value);
 }
 
+void form_reserve(struct buf *form, const char *secret)
+{
+    buf_reserve(form, 3 * strlen(secret) + 16384);
+}
+
 static char *take_string(struct json_object *json, const char *key)
 {
     struct json_object *value;
@@ -30,25 +37,48 @@ static char *take_string(struct json_object *json, const char *key)
     return mem_str(json_object_get_string(value));
 }
 
-/* json-c frees its strings without wiping them: overwrite what is secret first. */
-static void wipe_string(struct json_object *json, const char *key)
+/* json-c frees its strings without wiping them: overwrite them all first. */
+static void wipe_strings(struct json_object *json)
 {
-    struct json_object *value;
+    if (json_object_is_type(json, json_type_string)) {
+        mem_wipe((void *)(uintptr_t)json_object_get_string(json),
+                 (size_t)json_object_get_string_len(json));
+    } else if (json_object_is_type(json, json_type_array)) {
+        for (size_t i = 0; i < json_object_array_length(json); i++)
+            wipe_strings(json_object_array_get_idx(json, i));
+    } else if (json_object_is_type(json, json_type_object)) {
+        json_object_object_foreach(json, name, value)
+        {
+            (void)name;
+            wipe_strings(value);
+        }
+    }
+}
 
-    if (json_object_object_get_ex(json, key, &value) &&
-        json_object_is_type(value, json_type_string))
-        mem_wipe((void *)(uintptr_t)json_object_get_string(value),
-                 (size_t)json_object_get_string_len(value));
+/* The tokener gathers each string in a buffer of its own: made big enough first, so that no copy
+ * is left behind by its growth, and wiped after. */
+static struct json_object *parse_wiped(struct bytes body)
+{
+    struct json_tokener *tokener = json_tokener_new_ex(8);
+    struct json_object *json = NULL;
+
+    if (!tokener)
+        return NULL;
+    if (body.len < INT_MAX / 2 && printbuf_memset(tokener->pb, 0, 0, (int)body.len + 64) == 0) {
+        printbuf_reset(tokener->pb);
+        json = json_tokener_parse_ex(tokener, body.len ? body.data : "", (int)body.len);
+    }
+    mem_wipe(tokener->pb->buf, (size_t)tokener->pb->size);
+    json_tokener_free(tokener);
+    return json;
 }
 
 bool token_answer_parse(struct token_answer *answer, struct bytes body)
 {
-    struct json_tokener *tokener = json_tokener_new_ex(8);
-    struct json_object *json, *expires;
+    struct json_object *json = parse_wiped(body), *expires;
 
-    json = json_tokener_parse_ex(tokener, body.data, (int)body.len);
-    json_tokener_free(tokener);
     if (!json || !json_object_is_type(json, json_type_object)) {
+        wipe_strings(json);
         json_object_put(json);
         return false;
     }
@@ -67,9 +97,7 @@ bool token_answer_parse(struct token_answer *answer, struct bytes body)
 
         answer->expires_in = (seconds < 0 ? 0 : seconds > 86400 ? 86400 : seconds) * 1000;
     }
-    wipe_string(json, "access_token");
-    wipe_string(json, "refresh_token");
-    wipe_string(json, "id_token");
+    wipe_strings(json);
     json_object_put(json);
     return answer->access || answer->error;
 }
@@ -89,7 +117,7 @@ void token_answer_finish(struct token_answer *answer)
 /* The secret's first line, wiped by the caller. */
 static int read_secret(const char *path, char *secret, size_t size, struct buf *error)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not stop us */
     struct stat st;
     ssize_t len;
 
@@ -106,10 +134,11 @@ static int read_secret(const char *path, char *secret, size_t size, struct buf *
         buf_printf(error, "client_secret_file %s can be read by others; chmod 600 it", path);
         return -EACCES;
     }
-    len = read(fd, secret, size - 1);
+    len = S_ISREG(st.st_mode) ? read(fd, secret, size) : 0;
     close(fd);
-    if (len <= 0) {
-        buf_printf(error, "client_secret_file %s is empty", path);
+    if (len <= 0 || (size_t)len == size) {
+        buf_printf(error, "client_secret_file %s must hold the secret on one line, and no more",
+                   path);
         return -EINVAL;
     }
     secret[len] = '\0';
@@ -165,7 +194,7 @@ static const char *claims_fault(struct json_object *claims, const char *client_i
     if (!said || strcmp(said, nonce) != 0)
         return "its id_token answers another sign-in";
     if (!json_object_object_get_ex(claims, "exp", &exp) ||
-        json_object_get_int64(exp) * 1000 < now - 60000)
+        json_object_get_int64(exp) < (now - 60000) / 1000)
         return "its id_token has expired";
     return NULL;
 }
@@ -192,6 +221,7 @@ char *query_value(const char *query, const char *name)
         if (len > name_len && strncmp(at, name, name_len) == 0 && at[name_len] == '=') {
             auto_wiped_buf struct buf value = {0};
 
+            buf_reserve(&value, len);
             if (len > 16384 ||
                 !text_percent_decode(&value, at + name_len + 1, len - name_len - 1, true))
                 return NULL;
@@ -207,6 +237,7 @@ char *random_text(size_t bytes)
     unsigned char raw[64];
     auto_wiped_buf struct buf text = {0};
 
+    buf_reserve(&text, 2 * sizeof(raw));
     seal_random(raw, bytes < sizeof(raw) ? bytes : sizeof(raw));
     text_base64url(&text, raw, bytes < sizeof(raw) ? bytes : sizeof(raw));
     mem_wipe(raw, sizeof(raw));

@@ -91,7 +91,7 @@ def main():
         people = [f"p{i}@people{i % 97}.example" for i in range(args.people)]
         oracle = Oracle(rig.sandbox.about["receiver_log"], people, 3, senders,
                         poll_ms=15 * 60_000, min_gap_ms=args.gap * 1000,
-                        delays_ms=(0, 2 * 86400_000, 3 * 86400_000))
+                        delays_ms=(0, 2 * 86400_000, 3 * 86400_000), access=args.access)
         oracle.judge(metrics)
         oracle.check_messages({p: rig.api("GET", f"/v1/explain/{p}") for p in people})
         print(f"{time.monotonic() - began:.1f} s, {kills} kills, {rig.starts} starts")

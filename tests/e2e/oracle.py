@@ -11,13 +11,16 @@ STOPS = {"reply", "unsubscribe", "bounce_hard", "complaint"}
 
 class Oracle:
     def __init__(self, log_path, people, steps, senders, t_sync_ms=5000, poll_ms=0,
-                 min_gap_ms=0, delays_ms=()):
+                 min_gap_ms=0, delays_ms=(), access="full"):
         with open(log_path) as file:
             entries = [json.loads(line) for line in file]
         self.people = {p.lower() for p in people}
         self.steps, self.senders = steps, {s.lower() for s in senders}
         self.t_sync, self.poll, self.min_gap = t_sync_ms, poll_ms, min_gap_ms
         self.delays = delays_ms
+        # Without full access nobody can say how hard a bounce is, and such a one stops the series.
+        self.hardness = access == "full"
+        self.stops = STOPS if self.hardness else STOPS | {"bounce_soft"}
         self.accepted = [e for e in entries if e["kind"] == "accepted"]
         self.deeds = [e for e in entries if e["kind"] != "accepted"]
         self.by_marker = defaultdict(list)
@@ -53,7 +56,7 @@ class Oracle:
     def stop_of(self, person):
         """The first deed that ends this person's series, or None."""
         deeds = [d for d in self.deeds if (d.get("person") or "").lower() == person
-                 and d["kind"] in STOPS]
+                 and d["kind"] in self.stops]
         return min(deeds, key=lambda d: d["real"]) if deeds else None
 
     def check_missed(self, parked=0):
@@ -111,7 +114,8 @@ class Oracle:
         expected = {"sent": len(self.accepted), "people": len(self.people),
                     "answered": len(people["reply"]),
                     "auto_replied": len(people["auto_reply"] | people["out_of_office"]),
-                    "bounced_hard": len(people["bounce_hard"]),
+                    "bounced": len(people["bounce_hard"] | people["bounce_soft"]),
+                    "bounced_hard": len(people["bounce_hard"]) if self.hardness else 0,
                     "unsubscribed": len(people["unsubscribe"])}
         for key, value in expected.items():
             if metrics[key] != value:

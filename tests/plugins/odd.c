@@ -190,6 +190,10 @@ odd_send(struct rider_session *session, struct rider_op *op, const struct rider_
     snprintf(url, sizeof(url), "%s/send", base_url(session->host));
     if (strcmp(job->how, "foreign") == 0)
         snprintf(url, sizeof(url), "https://elsewhere.example/send");
+    if (strcmp(job->how, "spin") == 0) {
+        for (volatile bool on = true; on;)
+            ;
+    }
     if (strcmp(job->how, "never") == 0) {
         job_end(job);
     } else if (strcmp(job->how, "hold") == 0) {

@@ -107,8 +107,12 @@ static int read_config(const char *file, struct config_daemon **config_r)
     auto_mistakes struct mistakes mistakes = {0};
     auto_buf struct buf text = {0};
 
-    if (config_daemon_read(file, &mistakes, config_r) == 0)
-        return 0;
+    if (config_daemon_read(file, &mistakes, config_r) == 0) {
+        if (!(*config_r)->retention)
+            return 0;
+        return fail("retention: not there yet; take it out, and erase people by hand meanwhile: "
+                    "postrider person erase ADDRESS");
+    }
     mistakes_text(&mistakes, &text);
     fputs(buf_text(&text), stderr);
     return fail("the config has mistakes; nothing was started");

@@ -164,8 +164,7 @@ static void preview(struct exchange *exchange)
     buf_finish(&out);
 }
 
-/* -- people, streamed ---------------------------------------------------------------------------
- */
+/* -- people, streamed --------------------------------------------------------------------- */
 
 static void on_drained(void *arg)
 {

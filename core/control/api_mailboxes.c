@@ -178,8 +178,7 @@ static void disconnect(struct exchange *exchange)
     mailbox_disconnect(exchange->control->options.mailboxes, id, on_disconnected, exchange);
 }
 
-/* -- check: what is known of it, judged ---------------------------------------------------------
- */
+/* -- check: what is known of it, judged --------------------------------------------------- */
 
 static void add_problem(struct json_object *list, const char *what, const char *next)
 {

@@ -13,8 +13,7 @@
 
 enum { BODY_MAX = 16 * 1024 };
 
-/* -- one person ---------------------------------------------------------------------------------
- */
+/* -- one person --------------------------------------------------------------------------- */
 
 static void unknown_person(struct exchange *exchange)
 {
@@ -102,8 +101,7 @@ static void erase_person(struct exchange *exchange)
     engine_erase(exchange->control->options.engine, exchange->params[0], answer_done, exchange);
 }
 
-/* -- suppressions --------------------------------------------------------------------------------
- */
+/* -- suppressions ------------------------------------------------------------------------- */
 
 static bool read_after(struct exchange *exchange, uint8_t at[16], const uint8_t **after_r)
 {
@@ -187,8 +185,7 @@ static void unsuppress(struct exchange *exchange)
                       exchange);
 }
 
-/* -- messages that a person must settle -----------------------------------------------------------
- */
+/* -- messages that a person must settle --------------------------------------------------- */
 
 static struct json_object *uncertain_json(struct store_txn *txn, const struct message *message)
 {

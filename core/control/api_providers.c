@@ -113,8 +113,7 @@ static void show_provider(struct exchange *exchange)
         no_provider(exchange);
 }
 
-/* -- reload ---------------------------------------------------------------------------------------
- */
+/* -- reload ------------------------------------------------------------------------------- */
 
 static void add_generation(struct json_object *to, const char *key, const struct gather *gather)
 {

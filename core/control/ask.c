@@ -126,8 +126,7 @@ void request_finish(struct request *request)
     request->tree = NULL;
 }
 
-/* -- waiting ------------------------------------------------------------------------------------
- */
+/* -- waiting ------------------------------------------------------------------------------ */
 
 void ask_wait(struct exchange *exchange, const char *format, ...)
 {

@@ -58,8 +58,7 @@ bool exchange_back(struct exchange *exchange)
     return true;
 }
 
-/* -- what was asked ------------------------------------------------------------------------------
- */
+/* -- what was asked ----------------------------------------------------------------------- */
 
 char *exchange_query(const struct exchange *exchange, const char *name)
 {
@@ -104,8 +103,7 @@ const char *exchange_header(const struct exchange *exchange, const char *name)
     return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
 }
 
-/* -- answering ------------------------------------------------------------------------------------
- */
+/* -- answering ---------------------------------------------------------------------------- */
 
 void exchange_give(struct exchange *exchange, unsigned status, struct buf *out)
 {

@@ -65,8 +65,7 @@ void exchange_wait(struct exchange *exchange);
 /* In the callback: true, answer now; false: whoever asked has gone, and the exchange with them. */
 bool exchange_back(struct exchange *exchange);
 
-/* -- what was asked ------------------------------------------------------------------------------
- */
+/* -- what was asked ----------------------------------------------------------------------- */
 /* A query value, decoded; to be freed. NULL: not there, or not decodable. */
 char *exchange_query(const struct exchange *exchange, const char *name);
 /* A number in the query, or what stands for it. false: it was no number, and that was answered. */
@@ -74,8 +73,7 @@ bool exchange_number(struct exchange *exchange, const char *name, uint64_t other
                      uint64_t *value_r);
 const char *exchange_header(const struct exchange *exchange, const char *name); /* NULL: none */
 
-/* -- answering ------------------------------------------------------------------------------------
- */
+/* -- answering ---------------------------------------------------------------------------- */
 /* JSON text; `out` is emptied. */
 void exchange_give(struct exchange *exchange, unsigned status, struct buf *out);
 void exchange_give_json(struct exchange *exchange, unsigned status, struct json_object *json);
@@ -87,8 +85,7 @@ void exchange_fail(struct exchange *exchange, int error, const char *what, const
                    const char *next);
 unsigned exchange_status_of(int error);
 
-/* -- routes (route.c) ----------------------------------------------------------------------------
- */
+/* -- routes (route.c) --------------------------------------------------------------------- */
 /* Finds the route of the exchange's path and sets its params; else answers 404, or 405. */
 void route_find(struct exchange *exchange, const char *method, const struct route *const *tables);
 /* Whether a path follows a pattern; params_r gets what stands for the {names}, decoded, to be

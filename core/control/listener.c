@@ -98,8 +98,7 @@ void listener_resume(struct exchange *exchange)
         loop_timer_in(exchange->listener->timer, 0);
 }
 
-/* -- answers ------------------------------------------------------------------------------------
- */
+/* -- answers ------------------------------------------------------------------------------ */
 
 static void add_header(struct MHD_Response *response, const char *name, const char *value)
 {
@@ -152,8 +151,7 @@ static enum MHD_Result queue_answer(struct exchange *exchange)
     return queued;
 }
 
-/* -- requests -----------------------------------------------------------------------------------
- */
+/* -- requests ----------------------------------------------------------------------------- */
 
 static enum MHD_Result count_length(void *arg, enum MHD_ValueKind kind, const char *key,
                                     const char *value)
@@ -270,8 +268,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **sl
         exchange_free(exchange); /* else in exchange_back */
 }
 
-/* -- slow callers ---------------------------------------------------------------------------------
- */
+/* -- slow callers ------------------------------------------------------------------------- */
 
 static void on_connection(void *arg, struct MHD_Connection *connection, void **slot,
                           enum MHD_ConnectionNotificationCode code)
@@ -312,8 +309,7 @@ static void on_sweep(void *arg)
     loop_timer_in(listener->sweep, SWEEP_MS);
 }
 
-/* -- the daemon -----------------------------------------------------------------------------------
- */
+/* -- the daemon --------------------------------------------------------------------------- */
 
 /* Paths and queries are decoded by us, piece by piece: a %2F is no slash. */
 static size_t leave_escaped(void *arg, struct MHD_Connection *connection, char *text)

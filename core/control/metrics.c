@@ -29,8 +29,7 @@ static void head(struct buf *out, const char *name, const char *type, const char
     buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* -- campaigns ------------------------------------------------------------------------------------
- */
+/* -- campaigns ---------------------------------------------------------------------------- */
 
 struct count {
     const char *name;
@@ -94,9 +93,7 @@ static void write_campaigns(struct store_txn *txn, struct buf *out)
     buf_add(out, people.data, people.len);
 }
 
-/* -- mailboxes and providers
- * -----------------------------------------------------------------------
- */
+/* -- mailboxes and providers ---------------------------------------------------------------- */
 
 static void write_mailboxes(struct store_txn *txn, struct buf *out)
 {

@@ -13,8 +13,7 @@
 
 enum { FORM_MAX = 8 * 1024 };
 
-/* -- opting out: GET changes nothing (mail scanners open every link), POST does (RFC 8058) ------
- */
+/* -- opting out: GET changes nothing (mail scanners open every link), POST does (RFC 8058)  */
 
 static bool link_read(struct exchange *exchange, uint64_t *enrolment_r)
 {

@@ -130,8 +130,7 @@ static int list(struct cli *cli)
     return EXIT_OK;
 }
 
-/* -- people ---------------------------------------------------------------------------------------
- */
+/* -- people ------------------------------------------------------------------------------- */
 
 static void print_import(struct json_object *json)
 {
@@ -205,8 +204,7 @@ static int people(struct cli *cli)
                            : import_people(cli, cli->args[0], cli->args[1], true);
 }
 
-/* -- create and edit ------------------------------------------------------------------------------
- */
+/* -- create and edit ---------------------------------------------------------------------- */
 
 static int send_source(struct cli *cli, const char *method, const char *where, const char *file,
                        struct answer *answer)
@@ -264,8 +262,7 @@ static int edit(struct cli *cli)
     return result;
 }
 
-/* -- preview --------------------------------------------------------------------------------------
- */
+/* -- preview ------------------------------------------------------------------------------ */
 
 static void print_message(struct json_object *json)
 {

@@ -32,8 +32,7 @@ extern const struct verb mailbox_verbs[], campaign_verbs[], person_verbs[], repl
     provider_verbs[], daemon_verbs[]; /* each ended by an empty one */
 int campaign_watch(struct cli *cli);
 
-/* -- asking the daemon (client.c) ---------------------------------------------------------------
- */
+/* -- asking the daemon (client.c) --------------------------------------------------------- */
 struct answer {
     long status; /* 0: nobody answered */
     struct buf text;
@@ -65,8 +64,7 @@ int read_file(const char *path, size_t limit, struct buf *out);
 /* On a terminal, asks; else true. */
 bool sure(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* -- values of JSON -----------------------------------------------------------------------------
- */
+/* -- values of JSON ----------------------------------------------------------------------- */
 struct json_object *at(struct json_object *json, const char *key); /* NULL: not there, or null */
 const char *text_at(struct json_object *json, const char *key);    /* "" if there is none */
 int64_t number_at(struct json_object *json, const char *key);
@@ -75,8 +73,7 @@ bool true_at(struct json_object *json, const char *key);
 const char *time_at(struct json_object *json, const char *key);
 const char *number_text(int64_t number); /* one of 8 buffers in turn */
 
-/* -- printing (print.c). Text from outside is printed without its control characters. ------------
- */
+/* -- printing (print.c). Text from outside is printed without its control characters. ----- */
 void print_start(void);
 bool colours(void); /* standard output is a terminal that may be coloured */
 size_t width_of(const char *text);

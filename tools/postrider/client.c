@@ -33,8 +33,7 @@ void complain(const char *what, const char *why, const char *next)
     fputc('\n', stderr);
 }
 
-/* -- values of JSON -------------------------------------------------------------------------------
- */
+/* -- values of JSON ----------------------------------------------------------------------- */
 
 struct json_object *at(struct json_object *json, const char *key)
 {
@@ -99,9 +98,17 @@ int print_json(struct json_object *json)
     return EXIT_OK;
 }
 
-/* -- one request
- * -----------------------------------------------------------------------------------
- */
+void print_list(const char *name, struct json_object *list)
+{
+    struct json_object *json = json_object_new_object();
+
+    json_object_object_add(json, name, json_object_get(list));
+    json_object_object_add(json, "next", json_object_new_int(0));
+    print_json(json);
+    json_object_put(json);
+}
+
+/* -- one request ---------------------------------------------------------------------------- */
 
 static size_t take(char *data, size_t size, size_t count, void *arg)
 {
@@ -227,9 +234,7 @@ void answer_finish(struct answer *answer)
     *answer = (struct answer){0};
 }
 
-/* -- streaming a file
- * --------------------------------------------------------------------------------
- */
+/* -- streaming a file ----------------------------------------------------------------------- */
 
 struct stream {
     FILE *file;
@@ -309,8 +314,7 @@ int ask_stream(struct cli *cli, const char *path, const char *file, const char *
     return result;
 }
 
-/* -- lists ----------------------------------------------------------------------------------------
- */
+/* -- lists -------------------------------------------------------------------------------- */
 
 int ask_list(struct cli *cli, const char *path, const char *name, struct json_object **list_r)
 {
@@ -340,9 +344,7 @@ int ask_list(struct cli *cli, const char *path, const char *name, struct json_ob
     return EXIT_OK;
 }
 
-/* -- small things
- * ----------------------------------------------------------------------------------
- */
+/* -- small things --------------------------------------------------------------------------- */
 
 char *path_of(const char *before, const char *argument, const char *after)
 {

@@ -106,8 +106,7 @@ static int help(int count, char **words)
     return EXIT_USAGE;
 }
 
-/* -- which daemon --------------------------------------------------------------------------------
- */
+/* -- which daemon ------------------------------------------------------------------------- */
 
 /* The value of a top-level line "key: value" of the daemon's config; NULL: none. The daemon reads
  * all of YAML; for the way to its socket, a plain line is enough. */
@@ -157,8 +156,7 @@ static char *config_socket(const char *file)
     return mem_printf("%.*s/%s", (int)(slash - file), file, path);
 }
 
-/* -- the command line
- * ------------------------------------------------------------------------------ */
+/* -- the command line ----------------------------------------------------------------------- */
 
 static bool read_number(const char *name, const char *text, uint64_t *value)
 {

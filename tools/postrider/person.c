@@ -116,9 +116,7 @@ static int list_suppressions(struct cli *cli)
     return EXIT_OK;
 }
 
-/* -- explain
- * ---------------------------------------------------------------------------------------
- */
+/* -- explain -------------------------------------------------------------------------------- */
 
 static void tell(const char *indent, const char *label, const char *text)
 {

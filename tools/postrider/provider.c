@@ -93,9 +93,7 @@ static int reload_provider(struct cli *cli)
     return EXIT_OK;
 }
 
-/* -- the daemon
- * ------------------------------------------------------------------------------------
- */
+/* -- the daemon ----------------------------------------------------------------------------- */
 
 static void print_counts(const char *label, struct json_object *counts)
 {

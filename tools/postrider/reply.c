@@ -101,8 +101,7 @@ static int mark(struct cli *cli)
     return finish(cli, ask_json(cli, "POST", path, body, &answer), &answer);
 }
 
-/* -- messages -------------------------------------------------------------------------------------
- */
+/* -- messages ----------------------------------------------------------------------------- */
 
 static int uncertain(struct cli *cli)
 {

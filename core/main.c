@@ -417,6 +417,7 @@ static int run(struct daemon *daemon)
     loop_on_signal(daemon->loop, SIGINT, stop, daemon);
     loop_on_signal(daemon->loop, SIGHUP, hang_up, daemon);
     daemon->watchdog = watchdog_start(daemon->loop, 0);
+    provider_set_watch(daemon->providers, daemon->watchdog);
     engine_start(daemon->engine);
     log_info("ready: %s for owners and candidates, %s for the API", daemon->base_url,
              daemon->config->socket);
@@ -428,6 +429,8 @@ static int run(struct daemon *daemon)
 
 static void close_all(struct daemon *daemon)
 {
+    if (daemon->providers)
+        provider_set_watch(daemon->providers, NULL);
     watchdog_stop(daemon->watchdog);
     control_free(daemon->control);
     if (daemon->store)

@@ -16,7 +16,7 @@ struct outcome *outcome_new(struct box *box, struct message_ref ref, enum outcom
     outcome->box = box;
     outcome->engine = box ? box->engine : NULL;
     outcome->ref = ref;
-    outcome->verdict = verdict;
+    outcome->verdict = (int32_t)verdict;
     outcome->now = clock_wall();
     outcome->retry_after = -1;
     outcome->next_due = INT64_MAX;

@@ -249,6 +249,18 @@ static void take_promise(const struct check *map, struct config_provider *provid
         provider->promise = (enum config_promise)(check_choice(&at, promises) + 1);
 }
 
+/* What never ends would hold its mailbox for ever; what ends at once could never succeed. */
+static void take_operation_timeout(const struct check *map, struct config_provider *provider)
+{
+    int64_t *ms = &provider->operation_timeout;
+    struct check at;
+
+    take_ms(map, "operation_timeout", 60000, ms);
+    if ((*ms < 1000 || *ms > 600000) && check_get(map, "operation_timeout", &at))
+        check_wrong(&at, "write 1 second to 10 minutes, e.g. 60 seconds",
+                    "that is no time to wait for a provider");
+}
+
 static void take_secret(const struct check *map)
 {
     struct check at;
@@ -263,8 +275,8 @@ static void take_secret(const struct check *map)
 static void take_provider(const struct check *map, const char *name,
                           struct config_provider *provider)
 {
-    static const char *const ours[] = {"plugin",  "client_id", "client_secret_file",
-                                       "promise", "settle",    "client_secret"};
+    static const char *const ours[] = {"plugin", "client_id",     "client_secret_file", "promise",
+                                       "settle", "client_secret", "operation_timeout"};
 
     provider->name = mem_str(name);
     provider->settle = -1;
@@ -278,6 +290,7 @@ static void take_provider(const struct check *map, const char *name,
     take_path(map, "client_secret_file", NULL, &provider->client_secret_file);
     take_promise(map, provider);
     take_ms(map, "settle", -1, &provider->settle);
+    take_operation_timeout(map, provider);
     take_secret(map);
     json_object_object_foreach(map->json, key, value)
     {

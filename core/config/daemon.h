@@ -27,6 +27,7 @@ struct config_provider {
     char *client_secret_file; /* NULL: none                                   */
     enum config_promise promise;
     int64_t settle;                  /* ms; -1: as the plugin says                   */
+    int64_t operation_timeout;       /* ms, real; 60,000: how long an operation may take */
     struct config_setting *settings; /* all the other keys, for the plugin           */
     size_t setting_count;
     struct json_object *tree; /* the provider's whole subtree */

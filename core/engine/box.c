@@ -29,6 +29,14 @@ bool box_quiet(const struct box *box)
     return !box->sending && !box->listing && !box->planning && !box->asking && !box->working;
 }
 
+uint32_t box_patience(const struct box *box)
+{
+    const struct config_provider *provider =
+        config_provider_find(box->engine->options.config, box->mailbox.provider);
+
+    return provider ? (uint32_t)provider->operation_timeout : 0;
+}
+
 void box_plan_at(struct box *box, int64_t at)
 {
     if (at < box->plan_at) {

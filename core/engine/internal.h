@@ -15,12 +15,11 @@
 struct loop_timer;
 
 enum {
-    FRESH_MS = 5000,      /* a mint needs a listing no older than this */
-    PLAN_BATCH = 64,      /* mints in one transaction */
-    PLAN_LOOK = 256,      /* enrolments looked at in one transaction */
-    LIST_LIMIT = 100,     /* mails a page */
-    WORK_BATCH = 50,      /* messages labelled by one request */
-    OPERATION_MS = 60000, /* real; a provider that takes longer is given up on */
+    FRESH_MS = 5000,  /* a mint needs a listing no older than this */
+    PLAN_BATCH = 64,  /* mints in one transaction */
+    PLAN_LOOK = 256,  /* enrolments looked at in one transaction */
+    LIST_LIMIT = 100, /* mails a page */
+    WORK_BATCH = 50,  /* messages labelled by one request */
     BACKOFF_MIN_MS = 5000,
     BACKOFF_MAX_MS = 3600000
 };
@@ -99,6 +98,7 @@ void box_plan_at(struct box *box, int64_t at); /* something may be due then */
 void box_hold(struct box *box, const struct rider_failure *failure, unsigned failures);
 void box_doubt(struct box *box, struct message_ref ref, int64_t at, unsigned tries);
 bool box_quiet(const struct box *box);
+uint32_t box_patience(const struct box *box); /* real ms that an operation may take */
 void engine_wake_all(struct engine *engine);
 void engine_lane_changed(struct engine *engine, uint64_t campaign);
 int64_t backoff(unsigned failures); /* ms */

@@ -147,5 +147,5 @@ void poll_start(struct box *box)
     if (provider_session_can(box->session) & RIDER_CAN_REPORT)
         query.want |= RIDER_WANT_REPORT;
     box->listing = true;
-    provider_list(box->session, &query, take_item, OPERATION_MS, listed, listing);
+    provider_list(box->session, &query, take_item, box_patience(box), listed, listing);
 }

@@ -149,7 +149,8 @@ static void discard(struct question *question, const struct rider_sent *found)
     if (found->provider_id)
         mem_str_set(&question->provider_id, found->provider_id);
     message = question_message(question);
-    provider_discard(question->box->session, &message, OPERATION_MS, discarded, question);
+    provider_discard(question->box->session, &message, box_patience(question->box), discarded,
+                     question);
 }
 
 static void absent(struct question *question)
@@ -238,5 +239,5 @@ void reconcile_start(struct box *box)
         return;
     }
     message = question_message(question);
-    provider_find(box->session, &message, OPERATION_MS, found, question);
+    provider_find(box->session, &message, box_patience(box), found, question);
 }

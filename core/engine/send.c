@@ -118,7 +118,7 @@ static void send_now(struct sending *sending)
         return;
     }
     sending_message(sending, &message);
-    provider_send(sending->box->session, &message, OPERATION_MS, send_done, sending);
+    provider_send(sending->box->session, &message, box_patience(sending->box), send_done, sending);
 }
 
 static void staged_committed(struct outcome *outcome, int status)
@@ -167,5 +167,6 @@ void send_start(struct sending *sending)
         return;
     }
     sending_message(sending, &message);
-    provider_stage(sending->box->session, &message, OPERATION_MS, stage_done, sending);
+    provider_stage(sending->box->session, &message, box_patience(sending->box), stage_done,
+                   sending);
 }

@@ -145,9 +145,9 @@ static void ask_provider(struct job *job)
     asked.provider_id = work->kind == WORK_DISCARD ? work->provider_id : message.provider_id;
     asked.minted = message.first_minted_at;
     if (work->kind == WORK_DISCARD)
-        provider_discard(job->box->session, &asked, OPERATION_MS, job_done, job);
+        provider_discard(job->box->session, &asked, box_patience(job->box), job_done, job);
     else
-        provider_find(job->box->session, &asked, OPERATION_MS, resolve_found, job);
+        provider_find(job->box->session, &asked, box_patience(job->box), resolve_found, job);
 }
 
 static void put_labels(struct job *job)
@@ -159,7 +159,7 @@ static void put_labels(struct job *job)
 
     for (size_t i = 0; i < job->count; i++)
         ids[i] = job->items[i].provider_id;
-    provider_label(job->box->session, &change, OPERATION_MS, job_done, job);
+    provider_label(job->box->session, &change, box_patience(job->box), job_done, job);
 }
 
 /* Takes the first piece of work that is due, and for a label all that want the same one. */

@@ -58,6 +58,7 @@ static void test_defaults(void **state)
     assert_null(config->public_url);
     assert_int_equal(config->provider_count, 1);
     assert_int_equal(config->providers[0].settle, -1);
+    assert_int_equal(config->providers[0].operation_timeout, 60000);
     assert_int_equal(config->providers[0].promise, CONFIG_PROMISE_DEFAULT);
     config_daemon_free(config);
 }
@@ -72,7 +73,8 @@ static void test_everything(void **state)
         "holidays: {de: de.ics, at: /h/at.ics}\n"
         "providers:\n"
         "  gmail: {plugin: gmail.so, client_id: 12345, client_secret_file: s, promise: fast,\n"
-        "    settle: 30s, api_url: \"https://127.0.0.1:4010\", limits: {in_flight: 4},\n"
+        "    settle: 30s, operation_timeout: 5s, api_url: \"https://127.0.0.1:4010\", limits: "
+        "{in_flight: 4},\n"
         "    quota: new, list: [a, b], flag: true}\n"
         "  acme: {plugin: smtp-imap.so, imap: \"imaps://localhost:993\"}\n");
     const struct config_provider *gmail = config_provider_find(config, "gmail");
@@ -97,6 +99,8 @@ static void test_everything(void **state)
     assert_string_equal(gmail->client_secret_file, "/etc/p/s");
     assert_int_equal(gmail->promise, CONFIG_PROMISE_FAST);
     assert_int_equal(gmail->settle, 30000);
+    assert_int_equal(gmail->operation_timeout, 5000);
+    assert_null(config_provider_setting(gmail, "operation_timeout"));
     assert_string_equal(config_provider_setting(gmail, "limits.in_flight"), "4");
     assert_string_equal(config_provider_setting(gmail, "list"), "a b");
     assert_string_equal(config_provider_setting(gmail, "flag"), "true");
@@ -123,6 +127,8 @@ static void test_mistakes(void **state)
     refused("data: /d\nproviders: {g: {client_id: x}}\n", "providers.g.plugin: it is missing");
     refused("data: /d\nproviders: {g: {plugin: g.so, client_secret: hush}}\n",
             "a secret does not belong in this file");
+    refused("data: /d\nproviders: {g: {plugin: g.so, operation_timeout: 1h}}\n",
+            "no time to wait for a provider");
     refused("data: /d\nproviders: {g: {plugin: g.so, promise: slow}}\n", "strict, fast");
 }
 

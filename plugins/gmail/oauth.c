@@ -9,11 +9,12 @@
 /* No include_granted_scopes: a grant holds what was asked for and no more; gmail.metadata beside a
  * wider scope would bring its restrictions along. */
 static const char *const params[] = {"access_type=offline", "prompt=consent", NULL};
-static const char *const send_scopes[] = {"openid", "email", SCOPE "gmail.send", NULL};
+static const char *const send_scopes[] = {"openid", "email", "profile", SCOPE "gmail.send", NULL};
 static const char *const headers_scopes[] = {
-    "openid", "email", SCOPE "gmail.send", SCOPE "gmail.metadata", SCOPE "gmail.labels", NULL};
+    "openid", "email", "profile", SCOPE "gmail.send", SCOPE "gmail.metadata", SCOPE "gmail.labels",
+    NULL};
 /* gmail.modify covers send, read, drafts, labels and settings.sendAs.list. */
-static const char *const full_scopes[] = {"openid", "email", SCOPE "gmail.modify", NULL};
+static const char *const full_scopes[] = {"openid", "email", "profile", SCOPE "gmail.modify", NULL};
 
 /* scheme://host[:port] of a URL. */
 static void origin_of(const char *url, char *origin, size_t room)

@@ -115,6 +115,43 @@ static bool is_alias(const struct mailbox *mailbox, const char *address)
     return strcmp(mailbox->key, buf_text(&wanted)) == 0;
 }
 
+static bool needs(const struct template *tmpl, const char *name)
+{
+    const struct template_variable *list;
+    size_t count = tmpl ? template_variables(tmpl, &list) : 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (list[i].needed && strcmp(list[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool any_needs(const struct sequence *sequence, const char *name)
+{
+    for (size_t i = 0; i < sequence->step_count; i++) {
+        const struct sequence_step *step = &sequence->steps[i];
+
+        if (needs(step->subject, name) || needs(step->text, name) || needs(step->html, name))
+            return true;
+    }
+    return false;
+}
+
+/* What no person's row can give: the sender's own name, and a link that takes a public URL. */
+static int has_words(struct change *change, const struct mailbox *mailbox,
+                     const struct sequence *sequence)
+{
+    if (!sequence->as_name && !mailbox->name && any_needs(sequence, "sender.name"))
+        return refuse(change, -EINVAL,
+                      "{{sender.name}} is used, and the provider did not say a name for %s; write "
+                      "{{sender.name | default: ...}}, or a name under `as`",
+                      mailbox->address);
+    if (!change->engine->options.base_url && any_needs(sequence, "unsubscribe_url"))
+        return refuse(change, -EINVAL,
+                      "{{unsubscribe_url}} is used, and the daemon's config has no public_url");
+    return 0;
+}
+
 static int check_senders(struct store_txn *txn, struct change *change,
                          const struct campaign *campaign, const struct sequence *sequence)
 {
@@ -124,6 +161,8 @@ static int check_senders(struct store_txn *txn, struct change *change,
 
         if (r == 0)
             r = sender_can(change, &mailbox, sequence);
+        if (r == 0)
+            r = has_words(change, &mailbox, sequence);
         if (r < 0)
             return r;
         if (sequence->as_address && !is_alias(&mailbox, sequence->as_address))

@@ -60,6 +60,11 @@ int plugin_elf_check(int fd, const char *label, struct buf *error)
         return -errno;
     if (!read_at(fd, &head, sizeof(head), 0) || !is_ours(&head))
         return refuse(error, label, "it is no ELF shared object of its kind");
+    /* The sections come last, so their table tells of a copy that is still under way even where all
+     * that would be mapped has arrived. A file without any has no table. */
+    if (head.e_shoff > (uint64_t)st.st_size ||
+        (uint64_t)head.e_shnum * head.e_shentsize > (uint64_t)st.st_size - head.e_shoff)
+        return refuse(error, label, "it is cut short");
     for (unsigned i = 0; i < head.e_phnum; i++) {
         ElfW(Phdr) part;
         if (!read_at(fd, &part, sizeof(part), head.e_phoff + (uint64_t)i * sizeof(part)))

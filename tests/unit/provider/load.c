@@ -147,10 +147,9 @@ static void refuses_half_a_file(void **state)
     (void)state;
     world_put(&world, "odd.so", "odd.so");
     assert_int_equal(stat(path, &st), 0);
-    for (off_t part = 1; part < 8; part++) {
+    for (off_t part = 1; part <= 32; part++) {
         world_put(&world, "odd.so", "odd.so");
-        /* all but the last sixteenths: what is cut there are sections, which nobody maps */
-        assert_int_equal(truncate(path, st.st_size * part / 32), 0);
+        assert_int_equal(truncate(path, st.st_size * part / 32 - (part == 32)), 0);
         assert_int_equal(world_add(&world, "odd.so", NULL), -ENOEXEC);
         says("is not a plugin for this machine");
     }

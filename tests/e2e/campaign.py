@@ -60,49 +60,73 @@ def kill_now_and_then(rig, campaign, kills, seed):
     return done
 
 
-def main():
+BEHAVIOUR = dict(reply=0.2, other_address=0.02, auto_reply=0.04, out_of_office=0.04,
+                 bounce_hard=0.03, bounce_soft=0.02, unsubscribe=0.03, unrelated=0.2,
+                 delay_min_ms=60_000, delay_max_ms=36 * 3600_000)
+
+
+def arguments():
+    """What every test that plays a campaign takes."""
     parser = argparse.ArgumentParser()
     parser.add_argument("build")
     parser.add_argument("--people", type=int, default=60)
     parser.add_argument("--mailboxes", type=int, default=3)
     parser.add_argument("--access", default="full")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--gap", type=int, default=30)
     parser.add_argument("--which", default="h2")
     parser.add_argument("--seconds", type=int, default=900)
+    return parser
+
+
+def last_answers(rig, campaign):
+    """Lets the last answers come in; the metrics."""
+    time.sleep(0.5)
+    rig.sandbox.ask("clock.jump", by=72 * 3600_000)
+    time.sleep(1.5)
+    return rig.metrics(campaign)
+
+
+def judge(rig, args, senders, campaign):
+    """The oracle's faults, once the campaign has ended; prints what there is to say."""
+    metrics = last_answers(rig, campaign)
+    people = [f"p{i}@people{i % 97}.example" for i in range(args.people)]
+    oracle = Oracle(rig.sandbox.about["receiver_log"], people, 3, senders, poll_ms=15 * 60_000,
+                    min_gap_ms=args.gap * 1000, delays_ms=(0, 2 * 86400_000, 3 * 86400_000),
+                    access=args.access)
+    oracle.judge(metrics)
+    oracle.check_messages({p: rig.api("GET", f"/v1/explain/{p}") for p in people})
+    print(oracle.summary())
+    print({k: v for k, v in metrics.items() if v})
+    return oracle.faults
+
+
+def verdict(faults):
+    """Prints what is wrong; the exit code."""
+    for fault in faults[:20]:
+        print("FAULT", fault)
+    return 1 if faults else 0
+
+
+def main():
+    parser = arguments()
+    parser.add_argument("--kills", type=int, default=0)
     args = parser.parse_args()
-    behaviour = dict(reply=0.2, other_address=0.02, auto_reply=0.04, out_of_office=0.04,
-                     bounce_hard=0.03, bounce_soft=0.02, unsubscribe=0.03, unrelated=0.2,
-                     delay_min_ms=60_000, delay_max_ms=36 * 3600_000)
     with Rig(args.build, ("--seed", str(args.seed)), which=args.which,
              config={"public_url": "https://outreach.example.com"}) as rig:
         rig.start()
-        senders, campaign = build(rig, args, behaviour)
+        senders, campaign = build(rig, args, BEHAVIOUR)
         began = time.monotonic()
         rig.api("POST", f"/v1/campaigns/{campaign}/start")
         rig.fast()
         kills = kill_now_and_then(rig, campaign, args.kills, args.seed) if args.kills else 0
-        metrics = rig.run(campaign, args.seconds)
-        time.sleep(0.5)  # the last answers come in
-        rig.sandbox.ask("clock.jump", by=72 * 3600_000)
-        time.sleep(1.5)
-        metrics = rig.metrics(campaign)
-        people = [f"p{i}@people{i % 97}.example" for i in range(args.people)]
-        oracle = Oracle(rig.sandbox.about["receiver_log"], people, 3, senders,
-                        poll_ms=15 * 60_000, min_gap_ms=args.gap * 1000,
-                        delays_ms=(0, 2 * 86400_000, 3 * 86400_000), access=args.access)
-        oracle.judge(metrics)
-        oracle.check_messages({p: rig.api("GET", f"/v1/explain/{p}") for p in people})
+        rig.run(campaign, args.seconds)
+        faults = judge(rig, args, senders, campaign)
         print(f"{time.monotonic() - began:.1f} s, {kills} kills, {rig.starts} starts")
-        print(oracle.summary())
-        print({k: v for k, v in metrics.items() if v})
-        for fault in oracle.faults[:20]:
-            print("FAULT", fault)
         code = rig.stop()
         if code:
-            print(f"FAULT the daemon ended with {code}")
-        return 1 if oracle.faults or code else 0
+            faults.append(f"the daemon ended with {code}")
+        return verdict(faults)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ class Rig:
 
     def __init__(self, build, sandbox_options=(), which="h2", poll="15 minutes", provider=None,
                  config=None, log_level="info", plugins=None, clock=True):
-        self.build = build
+        self.build = build = os.path.abspath(build)
         self.sandbox = Sandbox(os.path.join(build, "bin", "postrider-sandbox"), *sandbox_options)
         self.dir = tempfile.mkdtemp(prefix="rider-")
         self.data = os.path.join(self.dir, "data")

@@ -418,6 +418,19 @@ static struct json_object *owner_trash(struct json_object *asked)
     return ok();
 }
 
+/* All mailboxes and people begin anew; accounts, clients, grants and settings stay. */
+static struct json_object *forget(struct json_object *asked)
+{
+    struct google_account *account;
+    size_t at = 0;
+
+    (void)asked;
+    while ((account = map_next(&google_state()->accounts, &at, NULL, NULL)))
+        google_mailbox_forget(account);
+    google_people_forget();
+    return ok();
+}
+
 static const struct {
     const char *name;
     struct json_object *(*run)(struct json_object *asked);
@@ -447,6 +460,7 @@ static const struct {
     {"google.labels.dump", labels_dump},
     {"google.owner.label", owner_label},
     {"google.owner.trash", owner_trash},
+    {"google.forget", forget},
 };
 
 static struct json_object *command(void *arg, struct json_object *asked)

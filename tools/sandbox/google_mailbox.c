@@ -198,6 +198,24 @@ void google_mailbox_init(struct google_account *account)
     change_add(account, GOOGLE_MARK, NULL, NULL);
 }
 
+void google_mailbox_forget(struct google_account *account)
+{
+    uint64_t history = account->history_id;
+
+    account->messages = account->threads = account->labels = (struct map){0};
+    account->label_names = account->message_ids = (struct map){0};
+    account->markers = account->drafts = (struct map){0};
+    account->label_list = NULL;
+    account->label_count = 0;
+    account->all = (struct google_index){0};
+    account->changes = NULL;
+    account->change_count = account->change_room = 0;
+    account->send_first = account->send_count = 0;
+    google_mailbox_init(account);
+    account->changes[0].id = 0; /* every id of before is a good cursor, after which nothing was */
+    account->history_id = history;
+}
+
 /* -- threads ---------------------------------------------------------------------------------- */
 
 struct google_thread *google_thread_get(const struct google_account *account, const char *id)

@@ -46,6 +46,8 @@ struct google_draft {
 };
 
 void google_mailbox_init(struct google_account *account);
+/* As it was when it was new, but for the history ids, which go on. */
+void google_mailbox_forget(struct google_account *account);
 
 /* A new message; takes the bytes. thread NULL: a thread of its own. `labels` are ids, ending in
  * NULL, that must be there. */

@@ -163,6 +163,11 @@ static void happen(void *arg)
     auto_free char *from = NULL;
 
     list_remove(&deed->node);
+    if (deed->kind == DEED_NOTHING) { /* forgotten */
+        free(deed->person);
+        free(deed);
+        return;
+    }
     if (deed->kind != DEED_UNSUBSCRIBE || !unsubscribe_click(deed)) {
         if (deed->kind == DEED_UNRELATED)
             google_compose_unrelated(&mail, deed->of->account, deed->hash, &from);
@@ -267,6 +272,18 @@ void google_people_received(struct google_message *message, const char *address)
     if (people.seeded && google_share(stranger) < share)
         schedule(message, address, nth, google_mix(hash ^ 4), DEED_UNRELATED,
                  delay_of(google_mix(hash ^ 5)));
+}
+
+void google_people_forget(void)
+{
+    size_t at = 0;
+    struct person *person;
+
+    while ((person = map_next(&people.persons, &at, NULL, NULL)))
+        *person = (struct person){0};
+    if (people.pending.next)
+        LIST_EACH(node, &people.pending)
+    LIST_ENTRY(node, struct google_deed, node)->kind = DEED_NOTHING;
 }
 
 static struct json_object *done(const char *error)

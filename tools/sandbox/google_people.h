@@ -30,6 +30,8 @@ struct google_deed {
 /* A message to `person` was accepted: decides what the person does, and when. What it decides
  * depends on seed, person and how many messages the person got before, on nothing else. */
 void google_people_received(struct google_message *message, const char *person);
+/* Nobody remembers anything, and nothing is still to come; scripts and shares stay. */
+void google_people_forget(void);
 struct json_object *google_people_set(struct json_object *asked);
 struct json_object *google_people_script(struct json_object *asked);
 

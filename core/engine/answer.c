@@ -46,6 +46,25 @@ static const char *rule_of(int32_t kind)
     return kind > 0 && (size_t)kind < ARRAY_LEN(names) ? names[kind] : "";
 }
 
+static const char *sentence_of(const struct answer *answer)
+{
+    switch (answer->kind) {
+    case REPLY_HUMAN:
+        return answer->other_address ? "They answered, from another address." : "They answered.";
+    case REPLY_AUTO:
+    case REPLY_OUT_OF_OFFICE:
+        return "An automatic answer came, and this campaign stops on those.";
+    case REPLY_UNSUBSCRIBE:
+        return "They opted out.";
+    case REPLY_COMPLAINT:
+        return "They complained.";
+    case REPLY_BOUNCE_HARD:
+        return "Their address bounced.";
+    default:
+        return "A mail to them bounced, and it does not say for how long.";
+    }
+}
+
 enum reach { REACH_NOTHING, REACH_ENROLMENT, REACH_PERSON };
 
 /* How far an answer of this kind reaches, by the campaign's own rule. */
@@ -72,8 +91,10 @@ static int apply_stops(struct store_txn *txn, const struct answer *answer, uint6
                        const struct sequence *sequence, struct decide_facts *facts)
 {
     enum reach reach = reach_of(answer->kind, sequence);
-    struct stop stop = {
-        .rule = rule_of(answer->kind), .why = answer->why, .reply = reply, .now = answer->now};
+    struct stop stop = {.rule = rule_of(answer->kind),
+                        .why = sentence_of(answer),
+                        .reply = reply,
+                        .now = answer->now};
     auto_buf struct buf company = {0};
     int r = 0;
 
@@ -90,6 +111,7 @@ static int apply_stops(struct store_txn *txn, const struct answer *answer, uint6
     if (r == 0 && answer->kind == REPLY_HUMAN && sequence->stop_company &&
         mail_company(facts->person.key, &company) == 0) {
         stop.rule = "company";
+        stop.why = "Somebody of their company answered.";
         r = stop_company(txn, facts->campaign.id, buf_text(&company), facts->enrolment.id, &stop);
     }
     return r;

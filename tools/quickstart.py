@@ -69,17 +69,13 @@ def answers_are_in(rig, seconds=30):
 
 
 def labels(rig):
+    """How many messages carry each label that the campaign made, over both mailboxes."""
     counts = {}
     for address, _ in SENDERS:
-        for message in rig.sandbox.ask("google.mailbox.dump", account=address)["messages"]:
-            for label in message["labels"]:
-                counts[label] = counts.get(label, 0) + 1
-    names = {}
-    for address, _ in SENDERS:
         for label in rig.sandbox.ask("google.labels.dump", account=address)["labels"]:
-            names.setdefault(label["name"], 0)
-            names[label["name"]] += label.get("messages", counts.get(label["id"], 0))
-    return {k: v for k, v in names.items() if k.startswith("Outreach/")}
+            if label["name"].startswith("Outreach/"):
+                counts[label["name"]] = counts.get(label["name"], 0) + len(label["messages"])
+    return counts
 
 
 def main():

@@ -561,23 +561,28 @@ static void ask_identity(struct exchange *exchange)
                                          .connected_at = clock_wall()};
     struct provider_memory none = {0};
     auto_buf struct buf error = {0};
+    auto_free char *missing = NULL;
+    int r;
 
     exchange->provisional = info.mailbox = PROVISIONAL | ++last;
     account = account_of(exchange->mailboxes, info.mailbox, true);
     account->provisional = true;
     account_set(account, exchange->answer.access, exchange->answer.expires_in);
-    if (provider_session_open(exchange->mailboxes->providers, exchange->mailbox.provider, &info,
-                              &none, &error, &exchange->session) < 0) {
-        exchange_end(exchange, CONNECT_FAILED, buf_take(&error));
-        return;
-    }
-    if (!(provider_session_can(exchange->session) & RIDER_CAN_SEND)) {
-        auto_free char *missing = what_is_missing(exchange);
-
+    r = provider_session_open(exchange->mailboxes->providers, exchange->mailbox.provider, &info,
+                              &none, &error, &exchange->session);
+    /* A plugin may also refuse to open what it can do nothing with. */
+    if ((r == -ECONNREFUSED && (missing = what_is_missing(exchange))) ||
+        (r == 0 && !(provider_session_can(exchange->session) & RIDER_CAN_SEND))) {
+        if (!missing)
+            missing = what_is_missing(exchange);
         exchange_end(exchange, CONNECT_SCOPE_MISSING,
                      mem_printf("%s%sWithout it no mail can be sent. Nothing was stored; open the "
                                 "link again and leave every box ticked.",
                                 missing ? missing : "", missing ? ". " : ""));
+        return;
+    }
+    if (r < 0) {
+        exchange_end(exchange, CONNECT_FAILED, buf_take(&error));
         return;
     }
     provider_identify(exchange->session, IDENTIFY_MS, identified, exchange);

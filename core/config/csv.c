@@ -213,7 +213,8 @@ static bool sniff(struct csv *csv)
         return false;
     if (csv->over && !csv->text.len)
         return true;
-    if (len == 5 && text_starts_fold(text, "sep=")) { /* Excel's own line, no row of people */
+    if (len == 5 && text_starts_fold(text, "sep=") && strchr(",;\t|", text[4]) &&
+        text[4]) { /* Excel's own line, no row of people */
         csv->delimiter = text[4];
         csv->at = len; /* what is left of the line is an empty row */
         return true;

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include <time.h>
 
-enum { PEOPLE = 600, STEPS = 3, BOXES = 2 };
+enum { PEOPLE = 4000, STEPS = 3, BOXES = 2 };
 
 struct run {
     struct zones *zones;
@@ -83,7 +83,7 @@ static void test_three_months(void **state)
                               "SUMMARY:Tag der Arbeit\nEND:VEVENT\nEND:VCALENDAR\n";
     static const char yaml[] =
         "name: N\nfrom: [a@acme.example, b@acme.example]\n"
-        "limits: {per_day: 25, gap: 90s..150s, ramp_up: {start: 5, add: 5}}\n"
+        "limits: {per_day: 125, gap: 90s..150s, ramp_up: {start: 25, add: 25}}\n"
         "holidays: [de]\n"
         "steps:\n  - {subject: A, text: B}\n"
         "  - {after: 3 business days, text: C}\n"
@@ -146,7 +146,7 @@ static void test_three_months(void **state)
                 first = day;
             if (first >= 0)
                 assert_true(run.a_day[box][day] <=
-                            (5 + 5 * (day - first) < 25 ? 5 + 5 * (day - first) : 25));
+                            (25 + 25 * (day - first) < 125 ? 25 + 25 * (day - first) : 125));
         }
     assert_true(run.previous > utc(2026, 4, 7, 0, 0)); /* it went over the change and Easter */
     zones_free(run.zones);

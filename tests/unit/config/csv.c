@@ -64,6 +64,8 @@ static void test_shapes(void **state)
     READS("email\na\n\n\nb\n", "1:email\n2:a\n5:b\n");
     READS("a,b\n,,\n1,2", "1:a|b\n3:1|2\n");
     READS("a,b\n 1 , 2 \n,3\n", "1:a|b\n2:1|2\n3:|3\n");
+    READS("sep=|\na;b|c\n", "2:a;b|c\n");
+    READS("sep=x\naxb\n", "1:sep=x\n2:axb\n");
     READS("", "");
     READS("\n\n", "");
 }

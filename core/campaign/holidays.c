@@ -53,7 +53,7 @@ static int32_t days_of(icalcomponent *event, struct icaltimetype start)
 
     if (!icaltime_is_null_time(end) && icaltime_is_valid_time(end)) {
         days = day_of(end) - day_of(start);
-        if (!end.is_date && (end.hour || end.minute || end.second))
+        if (end.hour || end.minute || end.second)
             days++;
     }
     return days < 1 ? 1 : days > EVENT_DAYS_MAX ? EVENT_DAYS_MAX : days;

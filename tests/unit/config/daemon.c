@@ -159,6 +159,7 @@ static void test_clock(void **state)
     assert_false(config_url_is_loopback("https://127.0.0.1.acme.example/"));
     assert_false(config_url_is_loopback("https://127.0.0.1@acme.example/"));
     assert_false(config_url_is_loopback("https://acme.example/127.0.0.1"));
+    assert_false(config_url_is_loopback("https://127.0.0.1:8025@acme.example/"));
     assert_false(config_url_is_loopback("https://[::2]/"));
     assert_false(config_url_is_loopback("127.0.0.1"));
     assert_false(config_url_is_loopback("https://acme.example\\@127.0.0.1/"));

@@ -40,8 +40,7 @@ static void page(mailbox_paged *paged, void *arg, enum mailbox_outcome outcome,
     paged(arg, &shown);
 }
 
-/* -- the link
- * ---------------------------------------------------------------------------------------- */
+/* -- the link ------------------------------------------------------------------------------ */
 
 /* 0 and the mailbox, or the outcome to show. */
 static int read_link(struct mailboxes *mailboxes, const char *token, struct mailbox *mailbox)
@@ -129,8 +128,7 @@ void mailbox_link_show(struct mailboxes *mailboxes, const char *token, mailbox_p
     later_show(later, fault ? (enum mailbox_outcome)fault : CONNECT_SHOW);
 }
 
-/* -- to the provider
- * ------------------------------------------------------------------------------------ */
+/* -- to the provider ----------------------------------------------------------------------- */
 
 /* At most so many states are held; the oldest goes. */
 static void make_room(struct mailboxes *mailboxes)
@@ -258,8 +256,7 @@ void mailbox_link_go(struct mailboxes *mailboxes, const char *token, mailbox_pag
     later_show(later, CONNECT_REDIRECT);
 }
 
-/* -- back from the provider
- * -------------------------------------------------------------------------------- */
+/* -- back from the provider ---------------------------------------------------------------- */
 
 struct exchange {
     struct mailboxes *mailboxes;
@@ -348,9 +345,7 @@ static void exchange_end(struct exchange *exchange, enum mailbox_outcome outcome
         loop_post(exchange->mailboxes->options.loop, exchange_over, exchange);
 }
 
-/* -- keeping it
- * ------------------------------------------------------------------------------------------------
- */
+/* -- keeping it ---------------------------------------------------------------------------- */
 
 static int keep_apply(struct store_txn *txn, void *arg)
 {
@@ -412,9 +407,7 @@ static void kept(void *arg, int status)
     exchange_end(exchange, exchange->outcome, mem_str(exchange->text));
 }
 
-/* -- who was it?
- * --------------------------------------------------------------------------------------------------
- */
+/* -- who was it? --------------------------------------------------------------------------- */
 
 static bool same_address(const char *a, const char *b)
 {
@@ -531,9 +524,7 @@ static void identified(void *arg, const struct provider_result *result)
     }
 }
 
-/* -- the code
- * ----------------------------------------------------------------------------------------------------------
- */
+/* -- the code ------------------------------------------------------------------------------ */
 
 static char **split_scopes(const char *text)
 {
@@ -662,9 +653,7 @@ static void exchange_code(struct exchange *exchange, const char *code)
     http_start(mailboxes->options.http, &request, exchanged, exchange);
 }
 
-/* -- the callback
- * -------------------------------------------------------------------------------------------------------
- */
+/* -- the callback -------------------------------------------------------------------------- */
 
 static bool same_browser(const struct connect *connect, const char *cookie)
 {

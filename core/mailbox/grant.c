@@ -95,8 +95,7 @@ int grant_unseal(struct mailboxes *mailboxes, uint64_t mailbox, struct buf *refr
     return r < 0 ? r : grant_open(mailboxes, mailbox, &sealed, refresh);
 }
 
-/* -- waiters -------------------------------------------------------------------------------------
- */
+/* -- waiters ------------------------------------------------------------------------------- */
 
 /* In the order they came. What they do may take the account's token away, so they get a copy. */
 static void serve(struct account *account, const struct rider_failure *failure)
@@ -142,8 +141,7 @@ static void serve_failure(struct account *account, int32_t kind, int32_t scope, 
     serve(account, &failure);
 }
 
-/* -- refreshing
- * ------------------------------------------------------------------------------------ */
+/* -- refreshing ---------------------------------------------------------------------------- */
 
 struct refresh {
     struct account *account;
@@ -380,8 +378,7 @@ static void refresh_start(void *arg)
         refresh_fail(refresh, kind, kind == RIDER_AUTH ? -1 : 60000, buf_text(&error));
 }
 
-/* -- the source
- * --------------------------------------------------------------------------------------- */
+/* -- the source ---------------------------------------------------------------------------- */
 
 static void serve_now(void *arg)
 {
@@ -416,8 +413,7 @@ struct credential_source mailboxes_credentials(struct mailboxes *mailboxes)
     return (struct credential_source){mailboxes, give};
 }
 
-/* -- revoking
- * -------------------------------------------------------------------------------------------- */
+/* -- revoking ------------------------------------------------------------------------------ */
 
 struct revoking {
     void (*over)(void *arg, bool ended, const char *said);

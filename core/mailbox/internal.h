@@ -45,8 +45,7 @@ struct mailboxes {
     struct map connects; /* state to struct connect */
 };
 
-/* -- oauth.c: forms, answers and claims; pure but for reading the client's secret ----------------
- */
+/* -- oauth.c: forms, answers and claims; pure but for reading the client's secret ---------- */
 struct token_answer {
     char *access, *refresh, *scope, *id_token; /* wiped by token_answer_finish */
     int64_t expires_in;                        /* ms */
@@ -68,8 +67,7 @@ const char *id_token_fault(const char *id_token, const char *client_id, const ch
 char *query_value(const char *query, const char *name); /* decoded; NULL: not there; freed */
 char *random_text(size_t bytes);                        /* base64url; freed */
 
-/* -- grant.c -------------------------------------------------------------------------------------
- */
+/* -- grant.c ------------------------------------------------------------------------------- */
 struct account *account_of(struct mailboxes *mailboxes, uint64_t id, bool make);
 void account_set(struct account *account, const char *access, int64_t expires_in);
 void account_forget(struct mailboxes *mailboxes, uint64_t id);
@@ -84,8 +82,7 @@ void grant_revoke(struct mailboxes *mailboxes, const char *provider, int32_t acc
                   const char *token, void (*over)(void *arg, bool ended, const char *said),
                   void *arg);
 
-/* -- life.c --------------------------------------------------------------------------------------
- */
+/* -- life.c -------------------------------------------------------------------------------- */
 void mailboxes_submit(struct mailboxes *mailboxes, store_apply *apply, store_done *done, void *arg);
 int mailbox_load(struct mailboxes *mailboxes, uint64_t id, struct mailbox *mailbox_r);
 void connects_forget(struct mailboxes *mailboxes);

@@ -20,8 +20,7 @@ const char *mailbox_status_name(int32_t status)
     return status > 0 && (size_t)status < ARRAY_LEN(names) ? names[status] : names[0];
 }
 
-/* -- the room itself
- * -------------------------------------------------------------------------------- */
+/* -- the room itself ----------------------------------------------------------------------- */
 
 struct mailboxes *mailboxes_new(const struct mailboxes_options *options)
 {
@@ -88,8 +87,7 @@ int mailbox_load(struct mailboxes *mailboxes, uint64_t id, struct mailbox *mailb
     return r < 0 ? r : store_mailbox_get(txn, id, mailbox_r);
 }
 
-/* -- changes
- * ------------------------------------------------------------------------------------------ */
+/* -- changes ------------------------------------------------------------------------------- */
 
 enum change_kind {
     CHANGE_ADD,
@@ -375,8 +373,7 @@ void mailbox_refused(struct mailboxes *mailboxes, uint64_t mailbox, const char *
     change_submit(change);
 }
 
-/* -- letting go
- * ---------------------------------------------------------------------------------------- */
+/* -- letting go ---------------------------------------------------------------------------- */
 
 static void disconnected(void *arg, int status)
 {

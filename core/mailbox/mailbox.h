@@ -38,7 +38,7 @@ void mailboxes_free(struct mailboxes *mailboxes);
 struct credential_source mailboxes_credentials(struct mailboxes *mailboxes);
 void mailboxes_set_providers(struct mailboxes *mailboxes, struct provider_set *set);
 
-/* -- asking for one, and inviting its owner ---------------------------------------------- */
+/* -- asking for one, and inviting its owner ------------------------------------------------ */
 /* done: status 0 and the link, or a negative errno and a sentence; both lent. */
 typedef void mailbox_done(void *arg, int status, uint64_t mailbox, const char *text);
 struct mailbox_ask {
@@ -60,7 +60,7 @@ void mailbox_disconnect(struct mailboxes *mailboxes, uint64_t mailbox, mailbox_d
 /* A provider refused the credentials for good: status RECONNECT, with this sentence. */
 void mailbox_refused(struct mailboxes *mailboxes, uint64_t mailbox, const char *why);
 
-/* -- the owner's browser ------------------------------------------------------------------ */
+/* -- the owner's browser ------------------------------------------------------------------- */
 enum mailbox_outcome { /* each is a page of its own (control writes it) */
                        CONNECT_SHOW =
                            1, /* what is asked for and stored, with a button that POSTs */

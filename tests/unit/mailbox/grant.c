@@ -227,13 +227,12 @@ static void test_no_grant(void **state)
 }
 
 /* A renewal's answer that comes after the mailbox was let go brings nothing back. */
-static void test_let_go_while_refreshing(void **state)
+static void let_go_while_refreshing(const char *rotate)
 {
     uint64_t id = rig_connect(ANA, RIDER_ACCESS_FULL);
     struct got got;
 
-    (void)state;
-    rig_tell("{'do': 'google.token', 'rotate': true}");
+    rig_tell("{'do': 'google.token', 'rotate': %s}", rotate);
     rig_tell("{'do': 'fault.add', 'match': {'path': '/token'}, 'when': 'after', 'times': 1, "
              "'apply': {'delay': 700}}");
     rig_later(3600 * 1000);
@@ -254,6 +253,18 @@ static void test_let_go_while_refreshing(void **state)
     assert_int_not_equal(got.kind, 0);
     assert_false(rig_has_grant(id));
     assert_int_equal(rig_token_of(id, NULL).kind, RIDER_AUTH);
+}
+
+static void test_let_go_while_refreshing(void **state)
+{
+    (void)state;
+    let_go_while_refreshing("false");
+}
+
+static void test_let_go_while_rotating(void **state)
+{
+    (void)state;
+    let_go_while_refreshing("true");
 }
 
 static void test_end_while_refreshing(void **state)
@@ -290,6 +301,7 @@ int main(void)
         TEST(test_client_refused),
         TEST(test_no_grant),
         TEST(test_let_go_while_refreshing),
+        TEST(test_let_go_while_rotating),
         TEST(test_end_while_refreshing),
     };
 

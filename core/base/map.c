@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,18 +14,25 @@ struct map_slot {
     void *value;
 };
 
+/* One for the process, whichever thread comes first. */
+static uint64_t map_seed(void)
+{
+    static _Atomic uint64_t seed;
+    uint64_t none = 0, fresh;
+
+    if (atomic_load(&seed))
+        return atomic_load(&seed);
+    if (getentropy(&fresh, sizeof(fresh)) < 0)
+        fresh = 0x9e3779b97f4a7c15u;
+    atomic_compare_exchange_strong(&seed, &none, fresh | 1);
+    return atomic_load(&seed);
+}
+
 static uint64_t map_hash(const void *key, size_t len)
 {
-    static uint64_t seed;
     const unsigned char *p = key;
-    uint64_t h;
+    uint64_t h = 0xcbf29ce484222325u ^ map_seed();
 
-    if (!seed) {
-        if (getentropy(&seed, sizeof(seed)) < 0)
-            seed = 0x9e3779b97f4a7c15u;
-        seed |= 1;
-    }
-    h = 0xcbf29ce484222325u ^ seed;
     for (size_t i = 0; i < len; i++)
         h = (h ^ p[i]) * 0x100000001b3u;
     h ^= h >> 29;

@@ -171,6 +171,14 @@ void match_cut_subject(char *out, size_t size, const char *base)
     out[len] = '\0';
 }
 
+/* Who opts out by List-Unsubscribe's mailto, or by a mail of their own, writes under another
+ * subject: that they were mailed from here says enough, whichever of our messages they mean. */
+static bool same_subject(const struct match_mail *mail, const struct match_message *sent,
+                         const char *base)
+{
+    return mail->kind == MAIL_UNSUBSCRIBE || strcmp(sent->base_subject, base) == 0;
+}
+
 /* The last resort: they were mailed from this mailbox lately, under this very subject. */
 static void by_subject(struct match *match)
 {
@@ -188,13 +196,13 @@ static void by_subject(struct match *match)
     match_cut_subject(base, sizeof(base), whole);
     free(decoded);
     free(whole);
-    if (!*base)
+    if (!*base && mail->kind != MAIL_UNSUBSCRIBE)
         return;
     sent = mem_array(MATCH_SENDER_MAX, sizeof(*sent));
     count = lookup->by_sender(lookup->arg, mail->mailbox, buf_text(&match->sender), sent,
                               MATCH_SENDER_MAX);
     for (size_t i = 0; i < count && i < MATCH_SENDER_MAX; i++)
-        if (sent[i].mailbox == mail->mailbox && strcmp(sent[i].base_subject, base) == 0 &&
+        if (sent[i].mailbox == mail->mailbox && same_subject(mail, &sent[i], base) &&
             mail->received > sent[i].sent_at &&
             mail->received - sent[i].sent_at <= (int64_t)MATCH_SUBJECT_DAYS * DAY)
             found(match, &sent[i], MATCH_SENDER_SUBJECT, base);

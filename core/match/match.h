@@ -19,7 +19,7 @@ enum match_evidence {
     MATCH_REPORT,         /* our id or marker inside a bounce or a complaint  */
     MATCH_THREAD,         /* the provider's thread                            */
     MATCH_LABEL,          /* a label of its campaign, and who wrote              */
-    MATCH_SENDER_SUBJECT  /* last resort: mailed there, same base subject     */
+    MATCH_SENDER_SUBJECT  /* last resort: mailed there, same base subject; for an opt-out, any */
 };
 enum { MATCH_HITS_MAX = 16, MATCH_EVIDENCE_MAX = 6, MATCH_SENDER_MAX = 32 };
 enum { MATCH_SUBJECT_DAYS = 90 };

@@ -232,6 +232,9 @@ static void test_sender_and_subject(void **state)
 
     (void)state;
     check_one((struct given){.headers = plain}, MATCH_SENDER_SUBJECT, "a question", 1, false);
+    check_one((struct given){.headers = "From: ana@acme.example\r\nSubject: unsubscribe\r\n",
+                             .kind = MAIL_UNSUBSCRIBE},
+              MATCH_SENDER_SUBJECT, "unsubscribe", 1, false);
     check_none((struct given){.headers = ANA "Subject: Re: Another question\n"});
     check_none((struct given){.headers = ANA "Subject: Re:\n"});
     check_none((struct given){.headers = "From: cy@acme.example\nSubject: Re: A question\n"});

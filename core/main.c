@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "campaign/zones.h"
 #include "config/check.h"
 #include "config/daemon.h"
 #include "control/control.h"
@@ -108,6 +109,9 @@ static int read_config(const char *file, struct config_daemon **config_r)
     auto_buf struct buf text = {0};
 
     if (config_daemon_read(file, &mistakes, config_r) == 0) {
+        if (!zone_name_valid((*config_r)->zone))
+            return fail("zone: \"%s\" is no time zone; write an IANA name such as Europe/Berlin",
+                        (*config_r)->zone);
         if (!(*config_r)->retention)
             return 0;
         return fail("retention: not there yet; take it out, and erase people by hand meanwhile: "

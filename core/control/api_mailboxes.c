@@ -1,6 +1,7 @@
 /* control/api_mailboxes.c: /v1/mailboxes: add, invite, pause, check, disconnect. */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "campaign/zones.h"
 #include "control/internal.h"
 #include "engine/engine.h"
 #include "mailbox/mailbox.h"
@@ -98,6 +99,11 @@ static bool read_ask(struct exchange *exchange, struct request *request, struct 
     ask->address = request_text(request, "address", "say whose, e.g. ana@acme.example");
     ask->provider = request_text(request, "provider", "name one of GET /v1/providers, e.g. gmail");
     ask->zone = request_text(request, "zone", NULL);
+    if (!ask->zone)
+        ask->zone = exchange->control->options.config->zone;
+    else if (!zone_name_valid(ask->zone) && check_get(&request->root, "zone", &at))
+        check_wrong(&at, "write an IANA name such as Europe/Berlin", "\"%.64s\" is no time zone",
+                    ask->zone);
     ask->access = RIDER_ACCESS_FULL;
     if (check_get(&request->root, "access", &at))
         ask->access = check_choice(&at, accesses) + 1;

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "campaign/zones.h"
+#include "config/daemon.h"
 #include "control/internal.h"
 #include "engine/engine.h"
 #include "mailbox/mailbox.h"

@@ -24,11 +24,6 @@ static void connect_free(void *arg)
     free(connect);
 }
 
-void connects_forget(struct mailboxes *mailboxes)
-{
-    map_finish(&mailboxes->connects, connect_free);
-}
-
 static void page(mailbox_paged *paged, void *arg, enum mailbox_outcome outcome,
                  const struct mailbox *mailbox, const char *text)
 {
@@ -259,7 +254,9 @@ void mailbox_link_go(struct mailboxes *mailboxes, const char *token, mailbox_pag
 /* -- back from the provider ---------------------------------------------------------------- */
 
 struct exchange {
+    struct list node;
     struct mailboxes *mailboxes;
+    struct http_call *call; /* the code's; NULL: answered */
     struct connect *connect;
     struct mailbox mailbox;
     struct token_answer answer;
@@ -280,6 +277,7 @@ static void exchange_free(struct exchange *exchange)
 {
     struct loop *loop = exchange->mailboxes->options.loop;
 
+    list_remove(&exchange->node);
     if (exchange->provisional)
         account_drop(exchange->mailboxes, exchange->provisional);
     connect_free(exchange->connect);
@@ -291,6 +289,19 @@ static void exchange_free(struct exchange *exchange)
     free(exchange->text);
     free(exchange);
     loop_busy(loop, -1);
+}
+
+/* Their sessions went with the providers. Nobody is shown a page any more. */
+void connects_forget(struct mailboxes *mailboxes)
+{
+    map_finish(&mailboxes->connects, connect_free);
+    while (!list_empty(&mailboxes->exchanges)) {
+        struct exchange *exchange = LIST_ENTRY(mailboxes->exchanges.next, struct exchange, node);
+
+        if (exchange->call)
+            http_abort(exchange->call);
+        exchange_free(exchange);
+    }
 }
 
 static void exchange_over(void *arg)
@@ -601,6 +612,7 @@ static void exchanged(void *arg, const struct http_response *response)
         provider_setting(exchange->mailboxes->providers, exchange->mailbox.provider, "client_id");
     const char *fault;
 
+    exchange->call = NULL;
     if (!response->status || !token_answer_parse(answer, response->body) || answer->error ||
         response->status >= 300) {
         exchange_failed(exchange);
@@ -650,7 +662,7 @@ static void exchange_code(struct exchange *exchange, const char *code)
         return;
     }
     request.body = buf_bytes(&form);
-    http_start(mailboxes->options.http, &request, exchanged, exchange);
+    exchange->call = http_start(mailboxes->options.http, &request, exchanged, exchange);
 }
 
 /* -- the callback -------------------------------------------------------------------------- */
@@ -683,6 +695,7 @@ static struct exchange *exchange_new(struct mailboxes *mailboxes, struct connect
     exchange->connect = connect;
     exchange->paged = paged;
     exchange->arg = arg;
+    list_add(&mailboxes->exchanges, &exchange->node);
     loop_busy(mailboxes->options.loop, 1);
     return exchange;
 }

@@ -1,6 +1,7 @@
 /* mailbox/internal.h: what the mailbox room's files share. */
 #ifndef MAILBOX_INTERNAL_H
 #define MAILBOX_INTERNAL_H
+#include "base/list.h"
 #include "base/map.h"
 #include "mailbox/mailbox.h"
 #include "net/http.h"
@@ -41,8 +42,9 @@ struct mailboxes {
     struct mailboxes_options options;
     char *base_url;
     struct provider_set *providers;
-    struct map accounts; /* mailbox id to struct account */
-    struct map connects; /* state to struct connect */
+    struct map accounts;   /* mailbox id to struct account */
+    struct map connects;   /* state to struct connect */
+    struct list exchanges; /* consents on their way from code to grant */
 };
 
 /* -- oauth.c: forms, answers and claims; pure but for reading the client's secret ---------- */
@@ -85,5 +87,5 @@ void grant_revoke(struct mailboxes *mailboxes, const char *provider, int32_t acc
 /* -- life.c -------------------------------------------------------------------------------- */
 void mailboxes_submit(struct mailboxes *mailboxes, store_apply *apply, store_done *done, void *arg);
 int mailbox_load(struct mailboxes *mailboxes, uint64_t id, struct mailbox *mailbox_r);
-void connects_forget(struct mailboxes *mailboxes);
+void connects_forget(struct mailboxes *mailboxes); /* at the end: states, and who is on the way */
 #endif

@@ -29,6 +29,7 @@ struct mailboxes *mailboxes_new(const struct mailboxes_options *options)
     mailboxes->options = *options;
     mailboxes->base_url = mem_str(options->base_url);
     mailboxes->options.base_url = mailboxes->base_url;
+    list_init(&mailboxes->exchanges);
     return mailboxes;
 }
 
@@ -36,8 +37,8 @@ void mailboxes_free(struct mailboxes *mailboxes)
 {
     if (!mailboxes)
         return;
-    connects_forget(mailboxes);
     map_finish(&mailboxes->accounts, account_free);
+    connects_forget(mailboxes);
     free(mailboxes->base_url);
     free(mailboxes);
 }

@@ -433,6 +433,36 @@ static void test_let_go_while_consenting(void **state)
     assert_int_equal(rig_status(added.mailbox), MAILBOX_DISCONNECTED);
 }
 
+static void end_while(const char *path)
+{
+    struct told added = rig_add(ANA, RIDER_ACCESS_FULL);
+    struct seen go = rig_go(added.text), seen = {0};
+    auto_free char *cookie = rig_cookie(&go);
+    struct visit visit = rig_visit(go.location);
+
+    rig_tell("{'do': 'fault.add', 'match': {'path': '%s'}, 'when': 'before', 'apply': 'hang'}",
+             path);
+    mailbox_callback(rig.mailboxes, "gmail", visit.query, cookie, rig_seen, &seen);
+    loop_run_until(rig.loop, 300, rig_never, NULL);
+    assert_int_equal(rig.mailboxes->exchanges.next == &rig.mailboxes->exchanges, 0);
+    rig_close();
+    assert_int_equal(seen.count, 0);
+    rig_open();
+    check_nothing_kept(added.mailbox);
+}
+
+static void test_end_while_exchanging(void **state)
+{
+    (void)state;
+    end_while("/token");
+}
+
+static void test_end_while_identifying(void **state)
+{
+    (void)state;
+    end_while("/v1/userinfo");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 int main(void)
 {
@@ -461,6 +491,8 @@ int main(void)
         TEST(test_link_is_for_one_consent),
         TEST(test_reconnect_is_the_same_subject),
         TEST(test_let_go_while_consenting),
+        TEST(test_end_while_exchanging),
+        TEST(test_end_while_identifying),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,7 +150,6 @@ static void test_refused(void **state)
 static void check_gone(uint64_t id, const struct told *told, const char *says)
 {
     auto_record(mailbox) mailbox = rig_mailbox(id);
-    auto_free char *key = mem_printf("%s/data/keys/%llu", rig.dir, (unsigned long long)id);
 
     assert_int_equal(told->status, 0);
     if (!strstr(told->text, says))

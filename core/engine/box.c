@@ -85,7 +85,7 @@ void box_hold(struct box *box, const struct rider_failure *failure, unsigned fai
     size_t at = 0;
     struct box *other;
 
-    if (failure->kind == RIDER_AUTH && failure->scope >= RIDER_MAILBOX) {
+    if (failure->kind == RIDER_AUTH && failure->scope == RIDER_MAILBOX) {
         mailbox_refused(box->engine->options.mailboxes, box->id,
                         failure->detail ? failure->detail
                                         : "The provider refused our credentials.");

@@ -83,6 +83,7 @@ struct table;
 struct table *table_new(const char *const *heads); /* NULL-ended, lent; a head that begins with '>'
                                                       is of numbers, to the right */
 void table_row(struct table *table, const char *const *cells); /* as many as heads; copied */
-/* Prints and frees; `nothing` if there are no rows. Returns how many lines it printed. */
+/* Prints and frees; `nothing` if there are no rows. Returns how many lines of the
+ * terminal it took. */
 size_t table_print(struct table *table, const char *nothing);
 #endif

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
-enum { COLUMNS_MAX = 20, LABEL_WIDTH = 14 };
+enum { COLUMNS_MAX = 20, LABEL_WIDTH = 14, NARROWEST = 12 };
 
 static bool with_colours, on_terminal;
 
@@ -186,24 +186,24 @@ static void measure(const struct table *table, size_t widths[])
     }
 }
 
-/* The widest column gives way until the line fits the terminal. */
-static void fit(const struct table *table, size_t widths[])
+/* The widest column gives way until the line fits the terminal. How many lines a row takes there.
+ */
+static size_t fit(const struct table *table, size_t widths[])
 {
-    size_t room = terminal_width(), total;
+    size_t room = terminal_width();
 
-    if (room == SIZE_MAX)
-        return;
     for (;;) {
-        size_t widest = 0;
+        size_t widest = 0, total = 2 * (table->columns - 1);
 
-        total = 2 * (table->columns - 1);
         for (size_t i = 0; i < table->columns; i++) {
             total += widths[i];
             if (widths[i] > widths[widest])
                 widest = i;
         }
-        if (total <= room || widths[widest] <= 12)
-            return;
+        if (total <= room)
+            return 1;
+        if (widths[widest] <= NARROWEST)
+            return (total + room - 1) / room;
         widths[widest]--;
     }
 }
@@ -245,18 +245,18 @@ static void print_rows(struct table *table, const size_t widths[], size_t *lines
 
 size_t table_print(struct table *table, const char *nothing)
 {
-    size_t widths[COLUMNS_MAX], lines = 1;
+    size_t widths[COLUMNS_MAX], lines = 1, each = 1;
 
     if (list_empty(&table->rows)) {
         printf("%s\n", nothing);
     } else {
         measure(table, widths);
-        fit(table, widths);
+        each = fit(table, widths);
         for (size_t i = 0; i < table->columns; i++)
             print_cell(table, i, table->heads[i] + (table->heads[i][0] == '>'), widths[i],
                        with_colours ? "\033[1m" : NULL);
         print_rows(table, widths, &lines);
     }
     free(table);
-    return lines;
+    return lines * each;
 }

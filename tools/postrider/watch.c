@@ -73,31 +73,58 @@ static bool over(struct json_object *list)
     return true;
 }
 
-static void add_row(struct table *table, struct json_object *json)
-{
-    static const char *const keys[] = {"planned", "in_flight",    "sent",      "stopped",
-                                       "failed",  "uncertain",    "answered",  "auto_replied",
-                                       "bounced", "unsubscribed", "interested"};
-    struct json_object *metrics = at(json, "metrics");
-    char numbers[ARRAY_LEN(keys)][24];
-    const char *cells[ARRAY_LEN(keys) + 2] = {text_at(json, "name"), text_at(json, "status")};
+struct column {
+    const char *head, *key;
+    bool always; /* else only where a number is not 0, on a terminal */
+};
+static const struct column columns[] = {
+    {">PLANNED", "planned", true},
+    {">IN FLIGHT", "in_flight", false},
+    {">SENT", "sent", true},
+    {">STOPPED", "stopped", false},
+    {">FAILED", "failed", false},
+    {">UNCERTAIN", "uncertain", false},
+    {">ANSWERED", "answered", true},
+    {">AUTO-REPLIED", "auto_replied", false},
+    {">BOUNCED", "bounced", false},
+    {">UNSUBSCRIBED", "unsubscribed", false},
+    {">INTERESTED", "interested", false},
+};
 
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        snprintf(numbers[i], sizeof(numbers[i]), "%lld", (long long)number_at(metrics, keys[i]));
-        cells[i + 2] = numbers[i];
-    }
-    table_row(table, cells);
+static bool is_shown(const struct column *column, struct json_object *list)
+{
+    if (column->always || !isatty(STDOUT_FILENO))
+        return true;
+    for (size_t i = 0; i < json_object_array_length(list); i++)
+        if (number_at(at(json_object_array_get_idx(list, i), "metrics"), column->key))
+            return true;
+    return false;
 }
 
 static size_t print_all(struct json_object *list)
 {
-    static const char *const heads[] = {"CAMPAIGN", "STATUS",   ">PLANNED",    ">FLYING",   ">SENT",
-                                        ">STOPPED", ">FAILED",  ">UNCERTAIN",  ">ANSWERED", ">AUTO",
-                                        ">BOUNCED", ">OPT-OUT", ">INTERESTED", NULL};
-    struct table *table = table_new(heads);
+    const char *heads[ARRAY_LEN(columns) + 3] = {"CAMPAIGN", "STATUS"};
+    const struct column *shown[ARRAY_LEN(columns)];
+    struct table *table;
+    size_t count = 0;
 
-    for (size_t i = 0; i < json_object_array_length(list); i++)
-        add_row(table, json_object_array_get_idx(list, i));
+    for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
+        if (!is_shown(&columns[i], list))
+            continue;
+        heads[count + 2] = columns[i].head;
+        shown[count++] = &columns[i];
+    }
+    table = table_new(heads);
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *json = json_object_array_get_idx(list, i),
+                           *metrics = at(json, "metrics");
+        const char *cells[ARRAY_LEN(columns) + 2] = {text_at(json, "name"),
+                                                     text_at(json, "status")};
+
+        for (size_t k = 0; k < count; k++)
+            cells[k + 2] = text_at(metrics, shown[k]->key);
+        table_row(table, cells);
+    }
     return table_print(table, "No campaign runs; see: postrider campaign list");
 }
 

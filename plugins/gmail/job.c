@@ -224,6 +224,12 @@ int gmail_fetch_take(struct gmail_job *job, const struct rider_http_response *re
         if (inner.status == 404 || inner.status == 410 || inner.status == 400)
             continue;
         *failed_r = i;
+        if (inner.status == 401) { /* the host renews at a 401 of a whole request: the next one's */
+            gmail_failure_say(failure, RIDER_TRANSIENT, RIDER_MAILBOX,
+                              "the access token ran out within a batch (401 to messages.get)");
+            failure->failure.holds = RIDER_HOLDS_LIST;
+            return -1;
+        }
         if (!gmail_ok(&inner)) {
             gmail_failure_read(job->session->host, "messages.get", GMAIL_READING, &inner, failure);
             return -1;

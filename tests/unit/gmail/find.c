@@ -156,8 +156,8 @@ static void a_consumed_draft_is_found_by_its_thread(void **state)
 
 static void what_cannot_be_read_proves_nothing(void **state)
 {
-    const char *const parts[] = {"!429 {}"};
-    char *limited = batch(parts, 1);
+    const char *const parts[] = {"!429 {}"}, *const expired[] = {"!401 {}"};
+    char *limited = batch(parts, 1), *ran_out = batch(expired, 1);
     struct rider_message message = asked();
     struct fake fake;
     (void)state;
@@ -168,6 +168,13 @@ static void what_cannot_be_read_proves_nothing(void **state)
     fake.provider->find(fake.session, &fake.op, &message);
     run(&fake);
     assert_int_equal(fake.kind, RIDER_THROTTLED);
+
+    again(&fake); /* the token ran out within the batch: asked again with a new one */
+    foresee(&fake, "GET labelIds=SENT", 200, "{\"messages\":[{\"id\":\"a1\"}]}");
+    foresee_batch(&fake, ran_out);
+    fake.provider->find(fake.session, &fake.op, &message);
+    run(&fake);
+    assert_int_equal(fake.kind, RIDER_TRANSIENT);
 
     again(&fake);
     foresee(&fake, "GET labelIds=SENT", 200, "{\"messages\":[{\"id\":\"a1\"}]}");
@@ -193,6 +200,7 @@ static void what_cannot_be_read_proves_nothing(void **state)
     fake.provider->find(fake.session, &fake.op, &message);
     run(&fake);
     assert_int_equal(fake.kind, RIDER_UNCERTAIN);
+    free(ran_out);
     free(limited);
     fake_finish(&fake);
 }

@@ -24,7 +24,9 @@ void prepared_finish(struct prepared *prepared)
     *prepared = (struct prepared){0};
 }
 
-/* The ids of the thread so far, oldest first, space between; the newest is what is answered. */
+/* The ids of the thread so far, oldest first, space between; the newest is what is answered. Its
+ * subject is what went out, whatever the step says now: under another it would be another thread.
+ */
 static int thread_ids(struct store_txn *txn, const struct enrolment *enrolment, size_t from,
                       uint64_t mailbox, struct prepared *prepared)
 {
@@ -44,6 +46,8 @@ static int thread_ids(struct store_txn *txn, const struct enrolment *enrolment, 
         id = message.final_id ? message.final_id : message.message_id;
         buf_printf(&references, "%s<%s>", references.len ? " " : "", id);
         mem_str_set(&prepared->in_reply_to, id);
+        if (step == from)
+            mem_str_set(&prepared->parts.subject, message.subject);
         if (message.mailbox == mailbox) {
             mem_str_set(&prepared->thread_id, message.thread_id);
             mem_str_set(&prepared->previous_id, message.provider_id);
@@ -155,7 +159,9 @@ int prepare_message(struct store_txn *txn, const struct prepare_input *input,
     if (rendered.reply) {
         auto_buf struct buf subject = {0};
 
-        mail_reply_subject(rendered.subject, &subject);
+        mail_reply_subject(prepared->parts.subject ? prepared->parts.subject : rendered.subject,
+                           &subject);
+        free(prepared->parts.subject);
         prepared->parts.subject = buf_take(&subject);
     } else {
         prepared->parts.subject = mem_str(rendered.subject);

@@ -83,7 +83,9 @@ static void show_person(struct exchange *exchange)
     json_time(json, "answered_at", person.answered_at);
     json_text(json, "answer", person.answered_at ? word_reply(person.answer_kind) : NULL);
     json_flag(json, "suppressed",
-              store_suppression_find(txn, SUPPRESS_ADDRESS, buf_text(&key), &suppression) == 0);
+              store_suppression_find(txn, SUPPRESS_ADDRESS, buf_text(&key), &suppression) == 0 ||
+                  store_suppression_find(txn, SUPPRESS_DOMAIN, mail_address_domain(buf_text(&key)),
+                                         &suppression) == 0);
     json_text(json, "suppressed_why", suppression.why);
     for (size_t i = 0; i < person.enrolment_count && i < LIST_MAX; i++) {
         struct json_object *enrolment = enrolment_json(txn, person.enrolments[i]);

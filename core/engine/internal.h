@@ -175,6 +175,8 @@ int mark_enrolment(struct store_txn *txn, struct enrolment *enrolment, uint32_t 
 #define COUNT(name) offsetof(struct campaign_counts, name)
 #define COUNT_NONE ((size_t)-1)
 int counts_move(struct store_txn *txn, uint64_t campaign, size_t from, size_t to, int64_t by);
+/* What says never to mail them: the address's own, or else its domain's. -ENOENT: nothing. */
+int person_suppression(struct store_txn *txn, const char *key, struct suppression *suppression);
 int person_suppressed(struct store_txn *txn, const char *key, bool *suppressed_r);
 int suppress_key(struct store_txn *txn, int32_t kind, const char *key, const char *why,
                  int64_t now);

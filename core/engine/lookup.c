@@ -18,12 +18,14 @@ static bool fill(struct lookup *lookup, struct message_ref ref, struct match_mes
     if (message.state == MESSAGE_PLANNED || message.state == MESSAGE_STOPPED ||
         message.state == MESSAGE_FAILED)
         return false;
+    /* From when an answer is possible: providers tell arrivals by the second, and a machine answers
+     * before we have heard that the mail was taken. */
     *out = (struct match_message){.campaign = message.campaign,
                                   .person = message.person,
                                   .enrolment = message.enrolment,
                                   .mailbox = message.mailbox,
                                   .step = message.step,
-                                  .sent_at = message.sent_at ? message.sent_at : message.minted_at};
+                                  .sent_at = message.first_minted_at / 1000 * 1000 - 1};
     if (store_person_get(lookup->txn, message.person, &person) == 0 && person.key)
         snprintf(out->person_key, sizeof(out->person_key), "%s", person.key);
     if (message.base_subject)

@@ -148,14 +148,21 @@ int suppress_key(struct store_txn *txn, int32_t kind, const char *key, const cha
     return store_suppression_put(txn, key, &suppression);
 }
 
+int person_suppression(struct store_txn *txn, const char *key, struct suppression *suppression)
+{
+    const char *domain = mail_address_domain(key);
+    int r = store_suppression_find(txn, SUPPRESS_ADDRESS, key, suppression);
+
+    if (r == -ENOENT && domain)
+        r = store_suppression_find(txn, SUPPRESS_DOMAIN, domain, suppression);
+    return r;
+}
+
 int person_suppressed(struct store_txn *txn, const char *key, bool *suppressed_r)
 {
     auto_record(suppression) suppression = {0};
-    const char *domain = mail_address_domain(key);
-    int r = store_suppression_find(txn, SUPPRESS_ADDRESS, key, &suppression);
+    int r = person_suppression(txn, key, &suppression);
 
-    if (r == -ENOENT && domain)
-        r = store_suppression_find(txn, SUPPRESS_DOMAIN, domain, &suppression);
     if (r < 0 && r != -ENOENT)
         return r;
     *suppressed_r = r == 0;

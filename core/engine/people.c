@@ -92,6 +92,7 @@ static int erase_replies(struct store_txn *txn, uint64_t enrolment)
         mem_str_set(&reply.from, NULL);
         mem_str_set(&reply.subject, NULL);
         mem_str_set(&reply.why, NULL);
+        mem_str_set(&reply.message_id, NULL);
         for (size_t i = 0; i < reply.evidence_count; i++)
             mem_str_set(&reply.evidence[i].text, NULL);
         r = store_reply_put(txn, &reply);
@@ -126,6 +127,7 @@ static int erase_enrolment(struct store_txn *txn, uint64_t id, const struct stop
         free(enrolment.fields[i].value);
     }
     enrolment.field_count = 0;
+    mem_str_set(&enrolment.zone, NULL);
     mem_str_set(&enrolment.why, stop->why);
     if (r == 0)
         r = store_enrolment_put(txn, &enrolment);

@@ -210,7 +210,17 @@ static int apply_create(struct store_txn *txn, struct change *change)
     return r;
 }
 
-/* How many steps have gone out to somebody. */
+/* Whether an enrolment's next step is minted already: on its way, in doubt, or failed. */
+static int is_minted(struct store_txn *txn, const struct enrolment *enrolment, bool *minted_r)
+{
+    auto_record(message) message = {0};
+    int r = store_message_get(txn, enrolment->id, enrolment->step, &message);
+
+    *minted_r = r == 0 && message.state != MESSAGE_PLANNED && message.state != MESSAGE_STOPPED;
+    return r == -ENOENT ? 0 : r;
+}
+
+/* How many steps have gone out to somebody, or are about to. */
 static int steps_sent(struct store_txn *txn, uint64_t id, size_t *sent_r)
 {
     uint64_t after = 0;
@@ -219,13 +229,18 @@ static int steps_sent(struct store_txn *txn, uint64_t id, size_t *sent_r)
     *sent_r = 0;
     for (;;) {
         auto_record(enrolment) enrolment = {0};
+        bool minted = false;
 
         r = store_enrolment_next(txn, id, after, &enrolment);
         if (r < 0)
             return r == -ENOENT ? 0 : r;
         after = enrolment.id;
-        if (enrolment.step > *sent_r)
-            *sent_r = enrolment.step;
+        if (enrolment.step >= *sent_r)
+            r = is_minted(txn, &enrolment, &minted);
+        if (r < 0)
+            return r;
+        if (enrolment.step + (size_t)minted > *sent_r)
+            *sent_r = enrolment.step + (size_t)minted;
     }
 }
 

@@ -136,6 +136,7 @@ static int enrol(struct store_txn *txn, struct enrolling *with, const struct imp
     if (r == 0 && row->company)
         r = store_company_add(txn, row->company, enrolment.id);
     with->counts.people++;
+    with->counts.messages += with->counts.steps;
     *(suppressed ? &with->counts.stopped : &with->counts.planned) += with->counts.steps;
     with->batch->enrolled++;
     with->batch->suppressed += suppressed;

@@ -76,7 +76,7 @@ static struct json_object *metrics(const struct campaign_counts *counts)
         int64_t value;
     } all[] = {
         {"people", counts->people},
-        {"messages", counts->people * counts->steps},
+        {"messages", counts->messages},
         {"planned", counts->planned},
         {"in_flight", counts->intended},
         {"sent", counts->sent},
@@ -348,14 +348,14 @@ int engine_explain_json(struct engine *engine, const char *address, struct buf *
     if (r == 0)
         r = store_read(engine->options.store, &txn);
     if (r == 0)
-        r = person_suppressed(txn, buf_text(&key), &suppressed);
-    if (r < 0)
+        r = person_suppression(txn, buf_text(&key), &suppression);
+    if (r < 0 && r != -ENOENT)
         return r;
+    suppressed = r == 0;
     known =
         store_person_find(txn, buf_text(&key), &id) == 0 && store_person_get(txn, id, &person) == 0;
     if (!known && !suppressed)
         return -ENOENT;
-    store_suppression_find(txn, SUPPRESS_ADDRESS, buf_text(&key), &suppression);
     json = json_object_new_object();
     add_text(json, "address", known ? person.address : address);
     json_object_object_add(json, "suppressed", json_object_new_boolean(suppressed));

@@ -24,15 +24,19 @@ static int change_steps(struct store_txn *txn, struct enrolment *enrolment,
                         const struct sequence *sequence)
 {
     int64_t more = (int64_t)sequence->step_count - enrolment->steps;
-    bool open = enrolment->status == ENROLMENT_ACTIVE || enrolment->status == ENROLMENT_DONE;
+    bool open = enrolment->status == ENROLMENT_ACTIVE || enrolment->status == ENROLMENT_WAITING ||
+                enrolment->status == ENROLMENT_DONE;
+    int r;
 
     if (!more)
         return 0;
     enrolment->steps = (uint16_t)sequence->step_count;
     if (enrolment->status == ENROLMENT_DONE && enrolment->step < enrolment->steps)
         enrolment->status = ENROLMENT_ACTIVE;
-    return counts_move(txn, enrolment->campaign, COUNT_NONE, open ? COUNT(planned) : COUNT(stopped),
-                       more);
+    r = counts_move(txn, enrolment->campaign, COUNT_NONE, COUNT(messages), more);
+    return r < 0 ? r
+                 : counts_move(txn, enrolment->campaign, COUNT_NONE,
+                               open ? COUNT(planned) : COUNT(stopped), more);
 }
 
 static int64_t due_of(struct brain *brain, struct decide_facts *facts)

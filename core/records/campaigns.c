@@ -19,6 +19,7 @@ static const struct code_field campaign_counts_fields[] = {
     CODE_FIELD(CODE_U64, campaign_counts, campaign),
     CODE_FIELD(CODE_I64, campaign_counts, people),
     CODE_FIELD(CODE_I64, campaign_counts, steps),
+    CODE_FIELD(CODE_I64, campaign_counts, messages),
     CODE_FIELD(CODE_I64, campaign_counts, planned),
     CODE_FIELD(CODE_I64, campaign_counts, intended),
     CODE_FIELD(CODE_I64, campaign_counts, sent),
@@ -34,4 +35,4 @@ static const struct code_field campaign_counts_fields[] = {
     CODE_FIELD(CODE_I64, campaign_counts, complained),
     CODE_FIELD(CODE_I64, campaign_counts, interested),
 };
-CODE_RECORD(campaign_counts, campaign_counts_fields, 136)
+CODE_RECORD(campaign_counts, campaign_counts_fields, 144)

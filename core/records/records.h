@@ -93,6 +93,7 @@ RECORD(campaign);
 struct campaign_counts {
     uint64_t campaign;
     int64_t people, steps;
+    int64_t messages; /* the steps of all enrolments; an edit reaches them one by one */
     int64_t planned, intended, sent, stopped, failed, uncertain;
     int64_t answered, auto_replied, bounced_hard, bounced_soft, bounced_unknown;
     int64_t unsubscribed, complained, interested;

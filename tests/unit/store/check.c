@@ -21,7 +21,7 @@ static int apply_sound(struct store_txn *txn, void *arg)
 {
     struct campaign campaign = {.id = 1};
     struct campaign_counts counts = {
-        .campaign = 1, .people = 1, .steps = 2, .sent = 1, .planned = 1};
+        .campaign = 1, .people = 1, .steps = 2, .messages = 2, .sent = 1, .planned = 1};
     struct enrolment enrolment = {.id = 7,
                                   .campaign = 1,
                                   .person = 4,
@@ -120,7 +120,8 @@ static int plant_lost_record(struct store_txn *txn, void *arg)
 
 static int plant_counts(struct store_txn *txn, void *arg)
 {
-    struct campaign_counts counts = {.campaign = 1, .people = 1, .steps = 2, .planned = 2};
+    struct campaign_counts counts = {
+        .campaign = 1, .people = 1, .steps = 2, .messages = 2, .planned = 2};
 
     (void)arg;
     return store_counts_put(txn, &counts);
@@ -128,7 +129,8 @@ static int plant_counts(struct store_txn *txn, void *arg)
 
 static int plant_sum(struct store_txn *txn, void *arg)
 {
-    struct campaign_counts counts = {.campaign = 1, .people = 1, .steps = 2, .sent = 1};
+    struct campaign_counts counts = {
+        .campaign = 1, .people = 1, .steps = 2, .messages = 2, .sent = 1};
 
     (void)arg;
     return store_counts_put(txn, &counts);
@@ -167,7 +169,7 @@ static void test_planted(void **state)
     planted(plant_short_index, "The index open has an entry that can't be read.");
     planted(plant_lost_record, "The index identity names the message 7 step 1");
     planted(plant_counts, "Campaign 1 says sent: 0, but the records say 1.");
-    planted(plant_sum, "add up to 1 messages, not to 1 people times 2 steps");
+    planted(plant_sum, "add up to 1, not to its 2 messages");
     planted(plant_company, "The index company names the enrolment 8");
     planted(plant_foreign_enrolment, "The person 5 names the enrolment 7, which is not theirs.");
     planted(plant_uncounted, "Campaign 1 has people or messages, but no counts.");

@@ -103,12 +103,13 @@ APPLY(wipe)
     struct mailbox_pulse pulse = {.mailbox = 3, .cursor = {"12", 2}, .since = 77};
     struct pending pending = {.id = 1, .mailbox = 3};
     struct work work = {.id = 1, .mailbox = 3}, kept = {.id = 1, .mailbox = 4};
-    struct enrolment enrolment = {.id = 6, .campaign = 1, .person = 1, .mailbox = 3};
+    struct enrolment enrolment = {.id = 6, .campaign = 1, .person = 1, .mailbox = 3, .steps = 1};
     struct message message = {
         .enrolment = 6, .campaign = 1, .mailbox = 3, .state = MESSAGE_INTENDED};
     struct message_ref mine = {6, 0}, other = {7, 0};
     struct campaign campaign = {.id = 1};
-    struct campaign_counts counts = {.campaign = 1, .people = 1, .steps = 1, .intended = 1};
+    struct campaign_counts counts = {
+        .campaign = 1, .people = 1, .steps = 1, .messages = 1, .intended = 1};
     auto_record(mailbox_pulse) got = {0};
     auto_record(pending) pending_got = {0};
     auto_record(work) work_got = {0};
@@ -230,8 +231,11 @@ static struct enrolment enrolment(uint64_t id, uint64_t campaign, uint64_t perso
 static void frame(struct store_txn *txn, uint64_t id, int64_t people, int64_t steps)
 {
     struct campaign campaign = {.id = id};
-    struct campaign_counts counts = {
-        .campaign = id, .people = people, .steps = steps, .planned = people * steps};
+    struct campaign_counts counts = {.campaign = id,
+                                     .people = people,
+                                     .steps = steps,
+                                     .messages = people * steps,
+                                     .planned = people * steps};
 
     assert_int_equal(store_campaign_put(txn, &campaign), 0);
     assert_int_equal(store_counts_put(txn, &counts), 0);
@@ -357,7 +361,7 @@ APPLY(messages)
     struct message first = message(10, 0, MESSAGE_INTENDED),
                    second = message(10, 1, MESSAGE_STAGED);
     struct campaign_counts counts = {
-        .campaign = 1, .people = 1, .steps = 3, .sent = 1, .planned = 2};
+        .campaign = 1, .people = 1, .steps = 3, .messages = 3, .sent = 1, .planned = 2};
     struct message_ref none = {0, 0}, ref = {0, 0};
     auto_record(message) got = {0};
 

@@ -38,6 +38,10 @@ struct listener {
     bool closing;
 };
 
+/* Exchanges whose caller has gone while they wait; the callback, if it comes, frees them. After
+ * control_free it may come, or never, so they must be held by something that outlives us. */
+static struct list orphans = {&orphans, &orphans};
+
 static void listener_run(struct listener *listener)
 {
     MHD_UNSIGNED_LONG_LONG wait;
@@ -264,8 +268,10 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **sl
     exchange->connection = NULL;
     exchange->listener = NULL;
     list_remove(&exchange->node);
-    if (!exchange->waiting)
-        exchange_free(exchange); /* else in exchange_back */
+    if (exchange->waiting)
+        list_add(&orphans, &exchange->node); /* freed in exchange_back */
+    else
+        exchange_free(exchange);
 }
 
 /* -- slow callers ------------------------------------------------------------------------- */

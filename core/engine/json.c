@@ -85,7 +85,7 @@ static struct json_object *metrics(const struct campaign_counts *counts)
         {"uncertain", counts->uncertain},
         {"answered", counts->answered},
         {"auto_replied", counts->auto_replied},
-        {"bounced", counts->bounced_hard + counts->bounced_soft + counts->bounced_unknown},
+        {"bounced", counts->bounced},
         {"bounced_hard", counts->bounced_hard},
         {"bounced_soft", counts->bounced_soft},
         {"bounced_unknown", counts->bounced_unknown},

@@ -124,12 +124,15 @@ int mark_enrolment(struct store_txn *txn, struct enrolment *enrolment, uint32_t 
         {MARK_COMPLAINED, COUNT(complained)},
         {MARK_INTERESTED, COUNT(interested)},
     };
+    bool first_bounce = (mark & MARK_BOUNCED) && !(enrolment->marks & MARK_BOUNCED);
     int r;
 
     if (enrolment->marks & mark)
         return 0;
     enrolment->marks |= mark;
     r = store_enrolment_put(txn, enrolment);
+    if (r == 0 && first_bounce)
+        r = counts_move(txn, enrolment->campaign, COUNT_NONE, COUNT(bounced), 1);
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(counts); i++)
         if (counts[i].mark == mark)
             r = counts_move(txn, enrolment->campaign, COUNT_NONE, counts[i].count, 1);

@@ -28,6 +28,7 @@ static const struct code_field campaign_counts_fields[] = {
     CODE_FIELD(CODE_I64, campaign_counts, uncertain),
     CODE_FIELD(CODE_I64, campaign_counts, answered),
     CODE_FIELD(CODE_I64, campaign_counts, auto_replied),
+    CODE_FIELD(CODE_I64, campaign_counts, bounced),
     CODE_FIELD(CODE_I64, campaign_counts, bounced_hard),
     CODE_FIELD(CODE_I64, campaign_counts, bounced_soft),
     CODE_FIELD(CODE_I64, campaign_counts, bounced_unknown),
@@ -35,4 +36,4 @@ static const struct code_field campaign_counts_fields[] = {
     CODE_FIELD(CODE_I64, campaign_counts, complained),
     CODE_FIELD(CODE_I64, campaign_counts, interested),
 };
-CODE_RECORD(campaign_counts, campaign_counts_fields, 144)
+CODE_RECORD(campaign_counts, campaign_counts_fields, 152)

@@ -95,7 +95,9 @@ struct campaign_counts {
     int64_t people, steps;
     int64_t messages; /* the steps of all enrolments; an edit reaches them one by one */
     int64_t planned, intended, sent, stopped, failed, uncertain;
-    int64_t answered, auto_replied, bounced_hard, bounced_soft, bounced_unknown;
+    int64_t answered, auto_replied;
+    int64_t bounced; /* in any way; who bounced in two is in two of these */
+    int64_t bounced_hard, bounced_soft, bounced_unknown;
     int64_t unsubscribed, complained, interested;
 };
 RECORD(campaign_counts);
@@ -129,6 +131,7 @@ enum { /* enrolment.marks: what happened to this person here, each counted once 
        MARK_BOUNCED_HARD = 1 << 2,
        MARK_BOUNCED_SOFT = 1 << 3,
        MARK_BOUNCED_UNKNOWN = 1 << 4,
+       MARK_BOUNCED = MARK_BOUNCED_HARD | MARK_BOUNCED_SOFT | MARK_BOUNCED_UNKNOWN,
        MARK_UNSUBSCRIBED = 1 << 5,
        MARK_COMPLAINED = 1 << 6,
        MARK_INTERESTED = 1 << 7

@@ -223,6 +223,7 @@ static int count_enrolment(struct check *check, struct bytes key, struct bytes r
     counts->messages += enrolment.steps;
     counts->answered += !!(enrolment.marks & MARK_ANSWERED);
     counts->auto_replied += !!(enrolment.marks & MARK_AUTO_REPLIED);
+    counts->bounced += !!(enrolment.marks & MARK_BOUNCED);
     counts->bounced_hard += !!(enrolment.marks & MARK_BOUNCED_HARD);
     counts->bounced_soft += !!(enrolment.marks & MARK_BOUNCED_SOFT);
     counts->bounced_unknown += !!(enrolment.marks & MARK_BOUNCED_UNKNOWN);
@@ -264,10 +265,10 @@ static void compare_counts(struct check *check, const struct campaign_counts *ke
         size_t at;
     } fields[] = {
 #define COUNT(name) {#name, offsetof(struct campaign_counts, name)}
-        COUNT(people),          COUNT(intended),     COUNT(sent),         COUNT(uncertain),
-        COUNT(answered),        COUNT(auto_replied), COUNT(bounced_hard), COUNT(bounced_soft),
-        COUNT(bounced_unknown), COUNT(unsubscribed), COUNT(complained),   COUNT(interested),
-        COUNT(messages),
+        COUNT(people),       COUNT(intended),        COUNT(sent),         COUNT(uncertain),
+        COUNT(answered),     COUNT(auto_replied),    COUNT(bounced),      COUNT(bounced_hard),
+        COUNT(bounced_soft), COUNT(bounced_unknown), COUNT(unsubscribed), COUNT(complained),
+        COUNT(interested),   COUNT(messages),
 #undef COUNT
     };
     int64_t sum = kept->planned + kept->intended + kept->sent + kept->stopped + kept->failed +

@@ -20,14 +20,22 @@ static void collect(void *arg, const char *sentence)
 static int apply_sound(struct store_txn *txn, void *arg)
 {
     struct campaign campaign = {.id = 1};
-    struct campaign_counts counts = {
-        .campaign = 1, .people = 1, .steps = 2, .messages = 2, .sent = 1, .planned = 1};
+    struct campaign_counts counts = {.campaign = 1,
+                                     .people = 1,
+                                     .steps = 2,
+                                     .messages = 2,
+                                     .sent = 1,
+                                     .planned = 1,
+                                     .bounced_hard = 1,
+                                     .bounced_soft = 1,
+                                     .bounced = 1};
     struct enrolment enrolment = {.id = 7,
                                   .campaign = 1,
                                   .person = 4,
                                   .mailbox = 2,
                                   .steps = 2,
                                   .status = ENROLMENT_ACTIVE,
+                                  .marks = MARK_BOUNCED_HARD | MARK_BOUNCED_SOFT,
                                   .due = 99};
     uint64_t theirs[] = {7};
     char key[] = "cy@x.example", id[] = "<1@x>";

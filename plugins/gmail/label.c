@@ -63,7 +63,7 @@ void gmail_labels_recall(struct rider_session *session)
 {
     const struct rider_host *host = session->host;
     struct rider_bytes kept = host->recall(host, "labels");
-    const char *at = kept.data, *end = at + kept.len;
+    const char *at = kept.data, *end = at ? at + kept.len : NULL;
 
     while (at && at < end) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));

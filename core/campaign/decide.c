@@ -3,6 +3,7 @@
 #include "campaign/decide.h"
 
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "campaign/limits.h"
 #include "campaign/schedule.h"
 
@@ -35,6 +36,8 @@ const struct zone *decide_zone(const struct decide_input *input)
     const struct sequence_window *window = &input->sequence->window;
     const struct zone *zone = NULL;
 
+    if (MUTANT(zone_slip))
+        return mailbox_zone(input);
     if (window->zone == SEQUENCE_ZONE_FIXED)
         zone = zones_get(input->zones, window->zone_name);
     else if (window->zone == SEQUENCE_ZONE_PERSON && input->person_zone)

@@ -2,6 +2,7 @@
  */
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "engine/lookup.h"
 #include "mail/address.h"
 #include "mail/classify.h"
@@ -301,7 +302,7 @@ static int leave_pending(struct store_txn *txn, const struct listing *listing,
                          const struct mail_item *item, const struct match_mail *mail,
                          const struct match_lookup *lookup, int32_t kind)
 {
-    char **keys = match_pending_keys(mail, lookup);
+    char **keys = MUTANT(early_answer_forgotten) ? NULL : match_pending_keys(mail, lookup);
     struct pending pending = {.mailbox = listing->mailbox,
                               .kind = kind,
                               .received_at = item->received,

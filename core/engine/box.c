@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "config/daemon.h"
 #include "engine/internal.h"
 #include "mailbox/mailbox.h"
@@ -70,6 +71,53 @@ static void hold_one(struct box *box, uint32_t holds, int64_t until)
         box->hold_label = until;
 }
 
+/* Kept, so that a restart does not knock at a closed door, and `explain` can say what holds. */
+struct kept_hold {
+    uint64_t mailbox;
+    int64_t send, list, label;
+    char *why;
+};
+
+static int keep_apply(struct store_txn *txn, void *arg)
+{
+    const struct kept_hold *kept = arg;
+    auto_record(mailbox_pulse) pulse = {0};
+    int r = store_pulse_get(txn, kept->mailbox, &pulse);
+
+    if (r < 0 && r != -ENOENT)
+        return r;
+    pulse.mailbox = kept->mailbox;
+    pulse.hold_send = kept->send;
+    pulse.hold_list = kept->list;
+    pulse.hold_label = kept->label;
+    mem_str_set(&pulse.hold_why, kept->why);
+    return store_pulse_put(txn, &pulse);
+}
+
+static void keep_done(void *arg, int status)
+{
+    struct kept_hold *kept = arg;
+
+    if (status < 0)
+        log_warn("mailbox %llu: what its provider holds up could not be kept: %s",
+                 (unsigned long long)kept->mailbox, strerror(-status));
+    free(kept->why);
+    free(kept);
+}
+
+static void hold_box(struct box *box, const struct rider_failure *failure, int64_t until)
+{
+    struct kept_hold *kept = mem_new(sizeof(*kept));
+
+    hold_one(box, failure->holds, until);
+    *kept = (struct kept_hold){.mailbox = box->id,
+                               .send = box->hold_send,
+                               .list = box->hold_list,
+                               .label = box->hold_label,
+                               .why = mem_str(failure->detail)};
+    engine_submit(box->engine, keep_apply, keep_done, kept);
+}
+
 static bool same_reach(const struct box *box, const struct box *other, int32_t scope)
 {
     if (strcmp(box->mailbox.provider, other->mailbox.provider) != 0)
@@ -80,7 +128,9 @@ static bool same_reach(const struct box *box, const struct box *other, int32_t s
 
 void box_hold(struct box *box, const struct rider_failure *failure, unsigned failures)
 {
-    int64_t wait = failure->retry_after >= 0 ? failure->retry_after : backoff(failures);
+    int64_t wait = MUTANT(throttle_ignored)    ? 0
+                   : failure->retry_after >= 0 ? failure->retry_after
+                                               : backoff(failures);
     int64_t until = clock_wall() + wait;
     size_t at = 0;
     struct box *other;
@@ -94,11 +144,11 @@ void box_hold(struct box *box, const struct rider_failure *failure, unsigned fai
     }
     if (failure->scope < RIDER_MAILBOX || !failure->holds)
         return;
-    hold_one(box, failure->holds, until);
+    hold_box(box, failure, until);
     if (failure->scope >= RIDER_TENANT)
         while ((other = map_next(&box->engine->boxes, &at, NULL, NULL)))
-            if (same_reach(box, other, failure->scope))
-                hold_one(other, failure->holds, until);
+            if (other != box && same_reach(box, other, failure->scope))
+                hold_box(other, failure, until);
 }
 
 /* -- a turn
@@ -125,7 +175,8 @@ static bool can(const struct box *box, uint32_t what)
 
 static bool fresh(const struct box *box, int64_t now)
 {
-    return !can(box, RIDER_CAN_LIST) || (!box->more && box->listed_at + FRESH_MS > now);
+    return MUTANT(stale_mint) || !can(box, RIDER_CAN_LIST) ||
+           (!box->more && box->listed_at + FRESH_MS > now);
 }
 
 static bool may_mint(struct box *box, int64_t now)
@@ -153,7 +204,8 @@ static void box_act(struct box *box, int64_t now)
     if (!box->working && box->work_at <= now && box->hold_label <= now)
         work_start(box);
     if (!box->listing && can(box, RIDER_CAN_LIST) && box->hold_list <= now &&
-        (box->poll_at <= now || (may_mint(box, now) && has_slot(box) && !fresh(box, now))))
+        (box->poll_at <= now ||
+         (!box->list_failures && may_mint(box, now) && has_slot(box) && !fresh(box, now))))
         poll_start(box);
     if (may_mint(box, now) && has_slot(box) && fresh(box, now))
         plan_start(box);

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "campaign/schedule.h"
 #include "engine/internal.h"
 #include "mail/ids.h"
@@ -229,7 +230,7 @@ static int apply_not_sent(struct store_txn *txn, struct outcome *outcome, struct
 {
     bool active = enrolment->status == ENROLMENT_ACTIVE || enrolment->status == ENROLMENT_WAITING;
     size_t from = message->state == MESSAGE_UNCERTAIN ? COUNT(uncertain) : COUNT(intended);
-    int64_t wait = outcome->again ? 0 : backoff(message->attempt);
+    int64_t wait = outcome->again || MUTANT(throttle_ignored) ? 0 : backoff(message->attempt);
     int r;
 
     message->kind = outcome->kind;
@@ -255,7 +256,7 @@ static int apply_not_sent(struct store_txn *txn, struct outcome *outcome, struct
         r = counts_move(txn, message->campaign, from, active ? COUNT(planned) : COUNT(stopped), 1);
     if (r < 0 || !active)
         return r;
-    if (outcome->retry_after > wait)
+    if (outcome->retry_after > wait && !MUTANT(throttle_ignored))
         wait = outcome->retry_after;
     enrolment->status = ENROLMENT_ACTIVE;
     enrolment->due = outcome->next_due = outcome->now + wait;

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "config/daemon.h"
 #include "engine/internal.h"
 #include "mail/subject.h"
@@ -242,6 +243,8 @@ static int count_send(struct store_txn *txn, struct plan *plan, struct decide_fa
     struct lane *lane = &facts->lane;
     int r;
 
+    if (MUTANT(gap_forgotten))
+        return 0;
     pulse->mailbox = facts->mailbox.id;
     pulse->sent_today = pulse->day == day ? pulse->sent_today + 1 : 1;
     pulse->day = day;
@@ -306,7 +309,7 @@ static int mint(struct store_txn *txn, struct plan *plan, struct decide_facts *f
 
     if (r < 0 && r != -ENOENT)
         return r;
-    if (r == 0 && message.state != MESSAGE_PLANNED)
+    if (r == 0 && message.state != MESSAGE_PLANNED && !MUTANT(double_wake))
         return postpone(txn, facts, INT64_MAX, "ledger", "This step was minted before.");
     r = prepare_message(txn, &input, &prepared, &error);
     if (r < 0) {
@@ -320,7 +323,7 @@ static int mint(struct store_txn *txn, struct plan *plan, struct decide_facts *f
         r = store_message_put(txn, &message);
     if (r == 0)
         r = count_send(txn, plan, facts);
-    enrolment->due = INT64_MAX;
+    enrolment->due = MUTANT(double_wake) ? enrolment->due : INT64_MAX;
     mem_str_set(&enrolment->rule, "sending");
     mem_str_set(&enrolment->why, "It is on its way.");
     if (r == 0)
@@ -348,6 +351,12 @@ static int plan_stop(struct store_txn *txn, const struct plan *plan, struct deci
     return stop_enrolment(txn, &facts->enrolment, &stop);
 }
 
+/* Listing takes a moment; where it can't be done at all, asking each second helps nobody. */
+static int64_t stale_wait(const struct enrolment *enrolment)
+{
+    return enrolment->rule && strcmp(enrolment->rule, "stale") == 0 ? 60000 : 1000;
+}
+
 /* One enrolment that is due. lane_held_r: nothing more of this campaign for now. */
 static int plan_one(struct store_txn *txn, struct plan *plan, struct decide_facts *facts,
                     bool *lane_held_r)
@@ -365,7 +374,7 @@ static int plan_one(struct store_txn *txn, struct plan *plan, struct decide_fact
             return r;
         if (fresh)
             return mint(txn, plan, facts);
-        return postpone(txn, facts, plan->now + 1000, "stale",
+        return postpone(txn, facts, plan->now + stale_wait(&facts->enrolment), "stale",
                         "Another mailbox that wrote to this person is listed first.");
     case DECIDE_LATER:
         if (decision.mailbox_wide) {
@@ -431,6 +440,8 @@ static int plan_apply(struct store_txn *txn, void *arg)
         if (r < 0)
             return r;
     }
+    if (MUTANT(no_intent_commit) && plan->minted_count)
+        return -ECANCELED;
     return r == -ENOENT ? 0 : r;
 }
 
@@ -457,6 +468,8 @@ static void plan_done(void *arg, int status)
     struct box *box = plan->box;
 
     box->planning = false;
+    if (MUTANT(no_intent_commit) && status == -ECANCELED)
+        status = 0;
     if (status < 0) {
         log_error("%s: nothing could be planned: %s; trying again in a minute",
                   box->mailbox.address, strerror(-status));

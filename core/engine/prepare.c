@@ -1,6 +1,8 @@
 /* engine/prepare.c: a step for a person, from records to the bytes that go out; preview and send.
  */
+#include "base/clock.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "campaign/render.h"
 #include "engine/internal.h"
 #include "mail/address.h"
@@ -62,7 +64,9 @@ static void add_token(const struct prepare_input *input, struct prepared *prepar
 {
     char token[48];
 
-    seal_token(input->brain->options->seal, input->enrolment->id, input->enrolment->step, token);
+    seal_token(input->brain->options->seal,
+               input->enrolment->id + (MUTANT(random_marker) ? (uint64_t)clock_monotonic() : 0),
+               input->enrolment->step, token);
     prepared->marker = mem_str(token);
     prepared->message_id = mem_printf("%s@%s", token, mail_address_domain(prepared->from));
 }

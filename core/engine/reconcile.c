@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "engine/internal.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@ void recover_start(struct box *box)
 {
     auto_read struct store_txn *txn = NULL;
     struct message_ref ref = {0};
-    int64_t settle = provider_session_settle(box->session);
+    int64_t settle = MUTANT(no_settle) ? 0 : provider_session_settle(box->session);
     size_t count = 0;
 
     if (store_read(box->engine->options.store, &txn) < 0)
@@ -232,6 +233,10 @@ void reconcile_start(struct box *box)
     box->asking = true;
     if (!question_load(question)) {
         question_end(question);
+        return;
+    }
+    if (MUTANT(no_reconcile)) {
+        conclude_not_sent(question, "Nobody was asked.");
         return;
     }
     if (!(provider_session_can(box->session) & RIDER_CAN_FIND) && question->grade != GRADE_FENCED) {

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "engine/internal.h"
 
 #include <errno.h>
@@ -69,6 +70,8 @@ static void end_unwanted(struct sending *sending)
     end_with(sending, outcome);
 }
 
+static void send_now(struct sending *sending);
+
 /* A failed stage or send: what is certain, and what must wait. */
 static void end_failed(struct sending *sending, const struct provider_result *result)
 {
@@ -77,6 +80,11 @@ static void end_failed(struct sending *sending, const struct provider_result *re
     struct outcome *outcome =
         outcome_new(sending->box, sending->ref, doubt ? OUTCOME_DOUBT : OUTCOME_NOT_SENT);
 
+    if (MUTANT(blind_retry) && doubt) {
+        outcome_free(outcome);
+        send_now(sending);
+        return;
+    }
     /* A draft that is gone may have been sent: only looking tells. */
     if (sending->staged && failure->kind == RIDER_ABSENT)
         outcome->verdict = OUTCOME_DOUBT;
@@ -90,7 +98,7 @@ static void end_failed(struct sending *sending, const struct provider_result *re
              sending->marker, (unsigned long long)sending->ref.enrolment,
              doubt ? "in doubt" : "not sent",
              failure->detail ? failure->detail : "no reason given");
-    box_hold(sending->box, failure, ++sending->box->list_failures);
+    box_hold(sending->box, failure, ++sending->box->send_failures);
     end_with(sending, outcome);
 }
 
@@ -103,7 +111,7 @@ static void send_done(void *arg, const struct provider_result *result)
         end_failed(sending, result);
         return;
     }
-    sending->box->list_failures = 0;
+    sending->box->send_failures = 0;
     outcome = outcome_new(sending->box, sending->ref, OUTCOME_SENT);
     outcome_ids(outcome, result->sent);
     end_with(sending, outcome);

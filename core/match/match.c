@@ -2,6 +2,7 @@
 #include "match/match.h"
 
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "base/text.h"
 #include "mail/address.h"
 #include "mail/ids.h"
@@ -218,11 +219,13 @@ void match_find(const struct match_mail *mail, const struct match_lookup *lookup
     if (!may_answer(mail) || is_ours(mail, lookup))
         return;
     sender_key(mail, &match.sender);
-    by_ids(&match);
-    by_marker(&match);
-    by_report(&match);
-    by_thread(&match);
-    by_label(&match);
+    if (!MUTANT(subject_only)) {
+        by_ids(&match);
+        by_marker(&match);
+        by_report(&match);
+        by_thread(&match);
+        by_label(&match);
+    }
     if (result->count == 0)
         by_subject(&match);
     buf_finish(&match.sender);

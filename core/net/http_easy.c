@@ -2,6 +2,7 @@
 #include "net/http_private.h"
 
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "base/text.h"
 
 #include <stdio.h>
@@ -15,7 +16,7 @@ static int about_to_send(void *arg, char *remote, char *local, int remote_port, 
     struct http_call *call = arg;
 
     (void)remote, (void)local, (void)remote_port, (void)local_port;
-    if (call->tries && !call->replayable) {
+    if (call->tries && !call->replayable && !MUTANT(second_try)) {
         call->second_try = true;
         call->client->stats.refused_second_try++;
         return CURL_PREREQFUNC_ABORT;

@@ -3,6 +3,7 @@
 #include "store/writer.h"
 
 #include "base/mem.h"
+#include "base/mutant.h"
 
 #include <sodium.h>
 
@@ -123,7 +124,8 @@ static int take_lock(const char *dir, int *fd_r, char **error_r)
 /* -- the environment ----------------------------------------------------------------- */
 static int open_env(struct store *store, char **error_r)
 {
-    unsigned flags = MDB_NOTLS | (store->read_only ? MDB_RDONLY : 0);
+    unsigned flags =
+        MDB_NOTLS | (MUTANT(no_sync) ? MDB_NOSYNC : 0) | (store->read_only ? MDB_RDONLY : 0);
     int dead, r = mdb_env_create(&store->env);
 
     if (!r)

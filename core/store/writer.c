@@ -3,12 +3,14 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "store/schema.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 enum { GROUP_JOBS = 1000, GROUP_MS = 5 };
 
@@ -95,8 +97,8 @@ static int commit(struct store *store, MDB_txn *txn)
         mdb_txn_abort(txn);
     else
         r = store_error(mdb_txn_commit(txn));
-    if (!r || r == -ENOSPC)
-        return r;
+    if (!r || r == -ENOSPC || MUTANT(ignore_eio))
+        return r == -EIO ? 0 : r;
     return r == -EIO && disk_is_full(store) ? -ENOSPC : -EIO;
 }
 
@@ -118,6 +120,17 @@ static void settle(struct job_queue *jobs, int committed, bool broken)
             job->status = committed;
 }
 
+/* To the loop, which calls each done. */
+static void hand_over(struct store *store, struct job_queue *done)
+{
+    pthread_mutex_lock(&store->lock);
+    queue_move(done, &store->ready);
+    pthread_cond_signal(&store->finished);
+    pthread_mutex_unlock(&store->lock);
+    if (store->wake)
+        store->wake(store->wake_arg);
+}
+
 /* Runs what is queued until nothing is, or the group is full or old, and commits. Nobody waits for
  * company: what comes during a flush is the next group. */
 static void run_group(struct store *store, struct job_queue *done)
@@ -136,6 +149,10 @@ static void run_group(struct store *store, struct job_queue *done)
         queue_add(done, job);
         if (clock_monotonic() >= until)
             break;
+    }
+    if (MUTANT(commit_after_send)) {
+        hand_over(store, done);
+        usleep(20000);
     }
     if (txn && applied)
         r = commit(store, txn);
@@ -169,12 +186,7 @@ static void *run_writer(void *arg)
         queue_init(&done);
         run_group(store, &done);
         map_shrink(store);
-        pthread_mutex_lock(&store->lock);
-        queue_move(&done, &store->ready);
-        pthread_cond_signal(&store->finished);
-        pthread_mutex_unlock(&store->lock);
-        if (store->wake)
-            store->wake(store->wake_arg);
+        hand_over(store, &done);
     }
     return NULL;
 }

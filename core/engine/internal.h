@@ -79,7 +79,7 @@ struct box { /* a mailbox that is being worked */
     size_t hold_count;
     int64_t listed_at, plan_at, poll_at, work_at;
     int64_t hold_send, hold_list, hold_label;
-    unsigned sending, list_failures, work_failures;
+    unsigned sending, send_failures, list_failures, work_failures;
     bool posted, recovered, recovering, listing, planning, asking, working, more, closing, reopen;
 };
 

@@ -287,6 +287,33 @@ static void add_replies(struct json_object *json, struct store_txn *txn, uint64_
     json_object_object_add(json, "replies", list);
 }
 
+/* Nothing in the campaign holds it: then it is being sent, or its mailbox can't be worked. */
+static void add_ready(struct json_object *json, struct engine *engine,
+                      const struct decide_facts *facts)
+{
+    struct box *box = box_of(engine, facts->mailbox.id);
+    const char *rule = facts->enrolment.rule, *why = facts->enrolment.why;
+    auto_free char *text = NULL;
+    int64_t until = 0;
+
+    if (!box || !box->session) {
+        rule = "mailbox";
+        text = mem_printf("%s can't be worked: see the daemon's log", facts->mailbox.address);
+    } else if (box->hold_list > clock_wall()) {
+        rule = "held";
+        until = box->hold_list;
+        text = mem_printf("answers in %s must be looked for first, and that is held up: %s",
+                          facts->mailbox.address,
+                          facts->pulse.hold_why ? facts->pulse.hold_why : "see the daemon's log");
+    } else if (store_free_percent(engine->options.store) < 10) {
+        rule = "disk";
+        text = mem_str("the disk or the store is nearly full: make room, nothing is sent before");
+    }
+    add_text(json, "rule", rule ? rule : decide_rule_name(DECIDE_RULE_NONE));
+    add_text(json, "why", text ? text : why);
+    add_time(json, "not_before", until);
+}
+
 /* What holds the next message right now, by the code that decides. */
 static void add_next(struct json_object *json, struct engine *engine, struct store_txn *txn,
                      struct decide_facts *facts)
@@ -303,12 +330,13 @@ static void add_next(struct json_object *json, struct engine *engine, struct sto
     add_number(next, "step", enrolment->step + 1);
     add_time(next, "due_at", enrolment->due);
     if (decide_ask(txn, &engine->reader, facts, clock_wall(), &decision) == 0) {
-        add_text(next, "rule",
-                 decision.verdict == DECIDE_GO && enrolment->rule
-                     ? enrolment->rule
-                     : decide_rule_name(decision.rule));
-        add_text(next, "why", decision.sentence[0] ? decision.sentence : enrolment->why);
-        add_time(next, "not_before", decision.verdict == DECIDE_LATER ? decision.at : 0);
+        if (decision.verdict == DECIDE_GO) {
+            add_ready(next, engine, facts);
+        } else {
+            add_text(next, "rule", decide_rule_name(decision.rule));
+            add_text(next, "why", decision.sentence);
+            add_time(next, "not_before", decision.verdict == DECIDE_LATER ? decision.at : 0);
+        }
     }
     json_object_object_add(json, "next", next);
 }

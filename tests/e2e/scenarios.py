@@ -772,6 +772,17 @@ def case_daily_sending_limit(w):
     w.until(lambda: w.rig.metrics(c)["sent"] == 3)
     held = w.until(lambda: status_of(w, "limit@acme.example")["held_until"], what="nothing is held")
     check(moment(held) > begun + 20 * HOUR, held)
+
+    def held_one():
+        return [s["next"] for s in (w.story(f"d{i}@one.example") for i in range(5)) if s["next"]][0]
+    w.until(lambda: held_one()["rule"] == "held", what=lambda: f"{held_one()}")
+    holds(held_one()["why"], "sending limit")
+    same(held_one()["not_before"], held)
+    problems = w.api("POST", "/v1/mailboxes/limit@acme.example/check")["problems"]
+    holds(problems[0]["what"], "sending limit")
+    w.rig.stop()
+    w.rig.start()
+    same(status_of(w, "limit@acme.example")["held_until"], held, "after a restart")
     metrics = w.end(c)
     same((metrics["sent"], metrics["failed"]), (5, 0))
     times = sorted(e["at"] for i in range(5) for e in w.sent(f"d{i}@one.example"))
@@ -795,6 +806,38 @@ def case_suspended_account(w):
         w.rig.consent(w.api("POST", "/v1/mailboxes/suspended@acme.example/invite")["link"])
     same(w.end(c, 60)["sent"], 2)
     w.drop("suspended@acme.example")
+
+
+def case_listing_fails_for_hours(w):
+    """Answers can't be seen, so nothing goes: it says so, and asks in decent intervals."""
+    w.ask("google.token", seconds=86400)  # the fault below knows the account by its token
+    w.mailbox("deaf@acme.example")
+    w.ask("google.token", seconds=3600)
+    a = w.campaign("shared@one.example", "alone@one.example", senders=["deaf@acme.example"])
+    b = w.campaign("shared@one.example", senders=["ben@acme.example"],
+                   steps=(STEPS[0], {"after": "4 hours", "text": "Still there?"}))
+    w.begin(a)
+    w.begin(b)
+    w.until(lambda: w.rig.metrics(a)["sent"] == 2 and w.rig.metrics(b)["sent"] == 1)
+    before = len(w.rig.sandbox.log("requests"))
+    fault = w.ask("fault.add", match={"path": "/gmail/*/history*", "account": "deaf@acme.example"},
+                  when="before", apply={"status": 503})["fault"]
+    w.wait(hours=10)
+    tries = [r for r in w.rig.sandbox.log("requests")[before:] if r.get("fault")]
+    check(len(tries) < 60, f"{len(tries)} requests in ten hours: {[r['at'] for r in tries]}")
+    same((w.rig.metrics(a)["sent"], w.rig.metrics(b)["sent"]), (2, 1), "sent blind")
+    held = w.story("alone@one.example")["next"]
+    same(held["rule"], "held", f"{held}")
+    holds(held["why"], "held until", "503")
+    check(held["not_before"], f"{held}")
+    other = w.story("shared@one.example", 1)["next"]
+    same(other["rule"], "stale", f"{other}")
+    holds(other["why"], "listed first")
+    w.ask("fault.clear", fault=fault)
+    w.end(a)
+    w.end(b)
+    same(len(w.sent("shared@one.example")), 4)
+    w.drop("deaf@acme.example")
 
 
 def case_server_errors(w):

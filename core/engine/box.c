@@ -145,6 +145,10 @@ void box_hold(struct box *box, const struct rider_failure *failure, unsigned fai
     if (failure->scope < RIDER_MAILBOX || !failure->holds)
         return;
     hold_box(box, failure, until);
+    /* One mailbox's word for it that the whole service is down: the others soon ask for themselves.
+     */
+    if (failure->retry_after < 0 && until > clock_wall() + NEIGHBOUR_MS)
+        until = clock_wall() + NEIGHBOUR_MS;
     if (failure->scope >= RIDER_TENANT)
         while ((other = map_next(&box->engine->boxes, &at, NULL, NULL)))
             if (other != box && same_reach(box, other, failure->scope))

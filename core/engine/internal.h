@@ -21,7 +21,8 @@ enum {
     LIST_LIMIT = 100, /* mails a page */
     WORK_BATCH = 50,  /* messages labelled by one request */
     BACKOFF_MIN_MS = 5000,
-    BACKOFF_MAX_MS = 3600000
+    BACKOFF_MAX_MS = 3600000,
+    NEIGHBOUR_MS = 60000 /* what one mailbox's failure may hold up others, unless told how long */
 };
 
 /* What decisions need on the writer thread: parsed sequences, zones, holidays. Only applies touch
@@ -127,6 +128,7 @@ void send_start(struct sending *sending); /* takes it */
 /* -- how it ended (outcome.c) ----------------------------------------------------------- */
 enum outcome_verdict {
     OUTCOME_STAGED = 1,
+    OUTCOME_WITHDRAWN, /* its draft was seen unsent, and is thrown away next */
     OUTCOME_SENT,
     OUTCOME_NOT_SENT,
     OUTCOME_DOUBT,

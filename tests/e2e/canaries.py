@@ -97,7 +97,9 @@ class Heard(Rig):
     def start(self, **more):
         """Where cores may be as large as they like, and would be found."""
         shell = 'ulimit -c unlimited; cd "$0" && exec "$@"'
-        daemon = super().start(prefix=("bash", "-c", shell, self.dir), **more)
+        asan = os.environ.get("ASAN_OPTIONS", "") + ":handle_segv=0"  # it is to die of the signal
+        daemon = super().start(prefix=("bash", "-c", shell, self.dir),
+                               env={**os.environ, "ASAN_OPTIONS": asan}, **more)
         for name in ("cmdline", "environ", "limits"):
             try:
                 with open(f"/proc/{daemon.pid}/{name}", "rb") as file:
@@ -162,7 +164,7 @@ def look(wanted, where):
 
 
 def look_for_mail(rig):
-    """Mail that is none of ours is nowhere. Of answers to us only the daemon's answers may have the text."""
+    """Mail that is none of ours is nowhere; texts of answers to us may be in what the daemon says."""
     bodies = {what: {mark} for what, mark in MAIL.items() if mark == b"canary-body-"}
     rest = {what: {mark} for what, mark in MAIL.items() if what not in bodies}
     return look(rest, places(rig)) + [hit for hit in look(bodies, places(rig))

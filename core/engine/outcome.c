@@ -291,6 +291,8 @@ static int apply_open(struct store_txn *txn, struct outcome *outcome, struct mes
         message->state = MESSAGE_STAGED;
         mem_str_set(&message->provider_id, outcome->provider_id);
         mem_str_set(&message->thread_id, outcome->thread_id);
+    } else if (outcome->verdict == OUTCOME_WITHDRAWN) {
+        message->state = MESSAGE_INTENDED;
     } else {
         message->ended_at = outcome->now;
         message->kind = outcome->kind;

@@ -85,12 +85,16 @@ static void conclude(struct question *question, struct outcome *outcome)
     outcome_commit(outcome);
 }
 
+static void ask_in(struct question *question, int64_t wait)
+{
+    box_doubt(question->box, question->ref, clock_wall() + wait, question->tries + 1);
+    question_end(question);
+}
+
 static void ask_again(struct question *question, const struct rider_failure *failure)
 {
     box_hold(question->box, failure, question->tries + 1);
-    box_doubt(question->box, question->ref, clock_wall() + backoff(question->tries + 1),
-              question->tries + 1);
-    question_end(question);
+    ask_in(question, backoff(question->tries + 1));
 }
 
 static void conclude_not_sent(struct question *question, const char *detail)
@@ -128,30 +132,56 @@ static struct rider_message question_message(const struct question *question)
 static void discarded(void *arg, const struct provider_result *result)
 {
     struct question *question = arg;
+    int64_t settle, wait;
 
     if (!result->failure) {
         conclude_not_sent(question,
                           "Its draft was still there and is gone now; it is planned anew.");
         return;
     }
-    if (result->failure->kind == RIDER_ABSENT) { /* consumed meanwhile: look again at once */
-        box_doubt(question->box, question->ref, clock_wall(), question->tries + 1);
-        question_end(question);
-        return;
-    }
-    ask_again(question, result->failure);
+    /* Gone, or perhaps gone: what is in Sent once this has settled tells. */
+    box_hold(question->box, result->failure, question->tries + 1);
+    settle = provider_session_settle(question->box->session);
+    wait = backoff(question->tries + 1);
+    ask_in(question, settle > wait ? settle : wait);
 }
 
-/* The draft is there, so nothing was sent; without it nothing can be sent later either. */
+static void discard_now(struct question *question)
+{
+    struct rider_message message = question_message(question);
+
+    provider_discard(question->box->session, &message, box_patience(question->box), discarded,
+                     question);
+}
+
+static void withdrawn(struct outcome *outcome, int status)
+{
+    struct question *question = outcome->then_arg;
+
+    outcome_free(outcome);
+    if (status < 0)
+        ask_in(question, backoff(question->tries + 1));
+    else
+        discard_now(question);
+}
+
+/* The draft is there, so nothing was sent; without it nothing can be sent later either. That it was
+ * seen is kept first: should the answer to its end be lost, its absence then proves what it should.
+ */
 static void discard(struct question *question, const struct rider_sent *found)
 {
-    struct rider_message message;
+    struct outcome *outcome;
 
     if (found->provider_id)
         mem_str_set(&question->provider_id, found->provider_id);
-    message = question_message(question);
-    provider_discard(question->box->session, &message, box_patience(question->box), discarded,
-                     question);
+    if (!question->had_draft) {
+        discard_now(question);
+        return;
+    }
+    outcome = outcome_new(question->box, question->ref, OUTCOME_WITHDRAWN);
+    outcome->then = withdrawn;
+    outcome->then_arg = question;
+    outcome_commit(outcome);
 }
 
 static void absent(struct question *question)

@@ -216,18 +216,22 @@ static void got_report(struct gmail_job *job, const struct rider_http_response *
     struct list *it = (struct list *)job;
     struct text raw = {0};
 
-    if (gmail_ok(response)) {
-        if (wire_raw_read(&raw, response->body.data, response->body.len) == 0)
-            wire_report_read(&it->entries[it->reporting].report, text_of(&raw), raw.len);
-        text_free(&raw);
+    if (gmail_ok(response) && wire_raw_read(&raw, response->body.data, response->body.len) == 0) {
+        wire_report_read(&it->entries[it->reporting].report, text_of(&raw), raw.len);
     } else {
-        gmail_failure_read(job->session->host, job->method, job->doing, response, &it->failure);
+        if (gmail_ok(response)) /* somebody else's page: what Gmail says is always readable */
+            gmail_failure_say(&it->failure, RIDER_TRANSIENT, RIDER_MAILBOX,
+                              "Gmail's answer to %s cannot be read", job->method);
+        else
+            gmail_failure_read(job->session->host, job->method, job->doing, response, &it->failure);
         if (waiting_helps(&it->failure.failure)) {
             it->good = it->reporting; /* what comes before it can still be handed over */
+            text_free(&raw);
             finish(it);
             return;
         }
     }
+    text_free(&raw);
     it->reporting++;
     look_for_reports(it);
 }

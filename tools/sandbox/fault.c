@@ -21,6 +21,7 @@ struct rule {
     struct fault fault;            /* name is unused here */
     uint64_t times;                /* how often it may strike; 0: ever */
     uint64_t matched, struck, random;
+    uint64_t first; /* drawn: the number of the first request it was asked about */
 };
 
 static struct {
@@ -145,12 +146,16 @@ static void copy_fault(const struct rule *rule, struct fault *fault)
 }
 
 /* A drawn rule is asked at both points but strikes at one. It draws from the request's number, so
- * that it says the same at both, however many other requests came between. */
-static bool pick_drawn(const struct rule *rule, const struct sbx_request *request, bool after,
+ * that it says the same at both, however many other requests came between; counted from the first
+ * it sees, so that a seed repeats in a sandbox that had others before. */
+static bool pick_drawn(struct rule *rule, const struct sbx_request *request, bool after,
                        struct fault *fault)
 {
-    uint64_t state = rule->random ^ (request->number * 0xd1342543de82ef95u);
+    uint64_t state;
 
+    if (rule->first == 0)
+        rule->first = request->number;
+    state = rule->random ^ ((request->number - rule->first + 1) * 0xd1342543de82ef95u);
     if (draw_chance(&state) >= rule->chance)
         return false;
     draw_fault(&state, fault);

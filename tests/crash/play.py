@@ -28,7 +28,7 @@ YAML = """name: sweep
 from: {sender}
 {label}promise: {promise}
 limits: {{gap: {gap}s}}
-window: {{days: mon-sun, from: "00:00", to: "24:00", zone: mailbox}}
+window: {window}
 stop: {{on: [reply, bounce, unsubscribe]}}
 steps:
   - subject: "{{{{first_name | default: there}}}}, a question about {{{{company}}}}"
@@ -38,22 +38,26 @@ steps:
     text: |
       Just making sure this reached you.
 """
+ANY_TIME = '{days: mon-sun, from: "00:00", to: "24:00", zone: mailbox}'
 # Who does what: (person, which message, act, ms after it). Twelve people, 20 mails.
 DEEDS = [(0, 1, "reply", 5 * HOUR), (1, 1, "bounce_hard", 60_000), (2, 1, "unsubscribe", 9 * HOUR),
          (3, 1, "out_of_office", 90_000), (4, 2, "reply", 3 * HOUR), (5, 1, "unrelated", HOUR),
-         (6, 1, "reply_without_references", 30 * HOUR), (7, 1, "auto_reply", 30_000),
+         (6, 1, "reply_without_references", 48 * HOUR - 180_000), (7, 1, "auto_reply", 30_000),
          (8, 2, "bounce_soft", HOUR)]
 PEOPLE = [f"p{i}@people{i}.example" for i in range(12)]
-LAST_DEED = 40 * HOUR
+LAST_DEED = 50 * HOUR
 GONE = (OSError, http.client.HTTPException, ValueError, Refused)
 
 
 class Stage:
-    def __init__(self, build, grade, env=None, program=None):
-        self.build, self.grade = os.path.abspath(build), grade
+    seconds = 40  # what a play may take
+    def __init__(self, build, grade, env=None, which="h2", deeds=DEEDS, window=ANY_TIME, faults=(),
+                 settings=()):
+        """settings: (command, {...}) that the sandbox is asked for once; faults: of each play."""
+        self.build, self.grade, self.faults = os.path.abspath(build), grade, faults
         self.env = dict(os.environ, UV_THREADPOOL_SIZE="1", **(env or {}))
         access, promise = GRADES[grade]
-        self.rig = rig = Rig(self.build, ("--seed", "3", "--pace", "0"), poll="6 hours")
+        self.rig = rig = Rig(self.build, ("--seed", "3", "--pace", "0"), which, poll="6 hours")
         try:
             rig.start()
             rig.account(SENDER, name="Ana", send_limit=1_000_000)
@@ -62,10 +66,12 @@ class Stage:
             people = "email,First Name,company\n" + "".join(
                 f"{p},P{i},Company {i}\n" for i, p in enumerate(PEOPLE))
             self.campaign = rig.campaign(YAML.format(sender=SENDER, label=label, promise=promise,
-                                                     gap=GAP_S), people)
-            for person, nth, act, after in DEEDS:
+                                                     gap=GAP_S, window=window), people)
+            for person, nth, act, after in deeds:
                 rig.sandbox.ask("google.script", person=PEOPLE[person], on_step=nth, act=act,
                                 after_ms=after)
+            for command, more in settings:
+                rig.sandbox.ask(command, **more)
             rig.stop()
         except BaseException:
             rig.end()
@@ -82,6 +88,9 @@ class Stage:
         if self.rig.daemon and self.rig.daemon.poll() is None:
             self.rig.kill()
         self.rig.sandbox.ask("fault.clear")
+        for fault in self.faults:
+            self.rig.sandbox.ask("fault.add", **fault)
+        self.stuck = None
         self.rig.hold()
         self.rig.sandbox.ask("google.forget")
         shutil.rmtree(self.rig.data)
@@ -93,9 +102,9 @@ class Stage:
     def start(self, prefix=(), env=None):
         self.rig.start(wait=False, prefix=prefix, env=dict(self.env, **(env or {})))
 
-    def go(self, seconds=40):
+    def go(self, seconds=None):
         """Starts the campaign if need be, plays to the end. True: finished; False: the daemon ended."""
-        end, started, done = time.monotonic() + seconds, False, 0
+        end, started, done = time.monotonic() + (seconds or self.seconds), False, 0
         rig = self.rig
         while time.monotonic() < end:
             if rig.daemon.poll() is not None:
@@ -112,7 +121,7 @@ class Stage:
                     if not done:
                         rig.sandbox.ask("clock.jump", by=LAST_DEED)
                         done = time.monotonic()
-                    if not self.report() or time.monotonic() > done + 8:
+                    if not self.report() or time.monotonic() > done + self.seconds / 5:
                         return True
             except GONE as error:
                 self.last = error
@@ -157,9 +166,9 @@ class Stage:
         lost = sum(1 for f in oracle.faults if f.startswith("(b)"))
         return oracle.faults, twice, lost, parked
 
-    def play(self, *prefixes, env=None):
-        """Starts once with each prefix (which is to kill it) and then plainly to the end. (how many
-        of the prefixes killed, faults, twice, lost, parked)"""
+    def play(self, *prefixes, env=None, after=None):
+        """Starts once with each prefix (which is to kill it), calls `after`, and then plainly to the
+        end. (how many of the prefixes killed, faults, twice, lost, parked)"""
         struck, odd = 0, []
         self.reset()
         for prefix in prefixes:
@@ -171,6 +180,8 @@ class Stage:
             if code not in (0, 137):
                 odd.append(f"(x) the daemon ended with {code}: {self.rig.tail(3)}")
             self.rig.hold()
+        if after:
+            after()
         self.start()
         if not self.go():
             odd.append(f"(x) the daemon ended with {self.rig.daemon.returncode}: {self.rig.tail(3)}")

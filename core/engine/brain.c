@@ -82,15 +82,10 @@ int64_t brain_day(const struct brain *brain, const char *zone_name_, int64_t now
     return day;
 }
 
-int decide_load(struct store_txn *txn, struct brain *brain, uint64_t enrolment,
-                struct decide_facts *facts)
+static int load_rest(struct store_txn *txn, struct brain *brain, struct decide_facts *facts)
 {
-    int r = store_enrolment_get(txn, enrolment, &facts->enrolment);
+    int r = store_campaign_get(txn, facts->enrolment.campaign, &facts->campaign);
 
-    if (r == 0)
-        r = store_person_get(txn, facts->enrolment.person, &facts->person);
-    if (r == 0)
-        r = store_campaign_get(txn, facts->enrolment.campaign, &facts->campaign);
     if (r == 0)
         r = store_mailbox_get(txn, facts->enrolment.mailbox, &facts->mailbox);
     if (r == 0) {
@@ -102,6 +97,26 @@ int decide_load(struct store_txn *txn, struct brain *brain, uint64_t enrolment,
         r = r == -ENOENT ? 0 : r;
     }
     return r < 0 ? r : brain_sequence(brain, &facts->campaign, &facts->sequence);
+}
+
+int decide_load(struct store_txn *txn, struct brain *brain, uint64_t enrolment,
+                struct decide_facts *facts)
+{
+    int r = store_enrolment_get(txn, enrolment, &facts->enrolment);
+
+    if (r == 0)
+        r = store_person_get(txn, facts->enrolment.person, &facts->person);
+    return r < 0 ? r : load_rest(txn, brain, facts);
+}
+
+int decide_load_erased(struct store_txn *txn, struct brain *brain, uint64_t enrolment,
+                       struct decide_facts *facts)
+{
+    int r = store_enrolment_get(txn, enrolment, &facts->enrolment);
+
+    if (r == 0)
+        r = store_person_get(txn, facts->enrolment.person, &facts->person);
+    return r < 0 && (r != -ENOENT || !facts->enrolment.id) ? r : load_rest(txn, brain, facts);
 }
 
 void decide_facts_finish(struct decide_facts *facts)

@@ -266,6 +266,9 @@ struct decide_facts {
 };
 int decide_load(struct store_txn *txn, struct brain *brain, uint64_t enrolment,
                 struct decide_facts *facts);
+/* Also where the person was erased: facts->person is empty then, the ledger goes on. */
+int decide_load_erased(struct store_txn *txn, struct brain *brain, uint64_t enrolment,
+                       struct decide_facts *facts);
 void decide_facts_finish(struct decide_facts *facts);
 int decide_ask(struct store_txn *txn, struct brain *brain, struct decide_facts *facts, int64_t now,
                struct decision *decision);

@@ -336,7 +336,7 @@ int outcome_apply(struct store_txn *txn, void *arg)
     if (message.state != MESSAGE_INTENDED && message.state != MESSAGE_STAGED &&
         message.state != MESSAGE_UNCERTAIN)
         return 0; /* settled meanwhile */
-    r = decide_load(txn, &outcome->engine->writer, outcome->ref.enrolment, &facts);
+    r = decide_load_erased(txn, &outcome->engine->writer, outcome->ref.enrolment, &facts);
     if (r == 0)
         switch (outcome->verdict) {
         case OUTCOME_SENT:

@@ -68,7 +68,7 @@ static int walk_one(struct store_txn *txn, struct walk *walk, uint64_t id)
     struct decide_facts facts = {0};
     auto_record(message) message = {0};
     struct enrolment *enrolment = &facts.enrolment;
-    int r = decide_load(txn, brain, id, &facts);
+    int r = decide_load_erased(txn, brain, id, &facts);
 
     if (r == 0)
         r = change_steps(txn, enrolment, facts.sequence);

@@ -244,6 +244,18 @@ static int steps_sent(struct store_txn *txn, uint64_t id, size_t *sent_r)
     }
 }
 
+static int check_name(struct store_txn *txn, struct change *change, const struct campaign *campaign)
+{
+    uint64_t other;
+    int r = store_campaign_find(txn, change->sequence->name, &other);
+
+    if (r == 0 && other != campaign->id)
+        return refuse(change, -EEXIST,
+                      "a campaign named \"%s\" is there already; choose another name",
+                      change->sequence->name);
+    return r == -ENOENT ? 0 : r;
+}
+
 static int apply_edit(struct store_txn *txn, struct change *change, struct campaign *campaign)
 {
     auto_mistakes struct mistakes mistakes = {0};
@@ -256,6 +268,9 @@ static int apply_edit(struct store_txn *txn, struct change *change, struct campa
         r = steps_sent(txn, campaign->id, &sent);
     if (r == 0)
         r = store_counts_get(txn, campaign->id, &counts);
+    if (r < 0)
+        return r;
+    r = check_name(txn, change, campaign);
     if (r < 0)
         return r;
     sequence_check_edit(old, change->sequence, sent, &mistakes);

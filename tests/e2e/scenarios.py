@@ -469,6 +469,81 @@ def case_erase_someone_mid_series(w):
     same(stored(w, "private2.example"), [])
 
 
+def case_erased_people_answer(w):
+    """What comes from them later is nobody's: nothing of it is kept."""
+    w.script("gone.by@private3.example", "reply", after=3 * HOUR)
+    c = w.campaign("gone.by@private3.example")
+    w.begin(c)
+    w.until(lambda: w.rig.metrics(c)["sent"] == 1)
+    w.rig.cli("person", "erase", "gone.by@private3.example", "--yes")
+    w.wait(hours=6)
+    same(w.api("GET", f"/v1/replies?campaign={c}")["replies"], [])
+    same(stored(w, "private3.example"), [])
+    same(w.end(c)["answered"], 0)
+
+
+def case_erase_someone_whose_mail_is_on_its_way(w):
+    fault = w.ask("fault.add", match={"method": "POST", "path": "*/drafts/send"}, when="after",
+                  apply="rst_stream", times=1)["fault"]
+    c = w.campaign("flying@private4.example")
+    w.begin(c)
+    w.rig.sandbox.wait_for(lambda: w.sent("flying@private4.example"))
+    w.rig.cli("person", "erase", "flying@private4.example", "--yes")
+    metrics = w.end(c)
+    w.ask("fault.clear", fault=fault)
+    same((metrics["sent"], metrics["stopped"], metrics["in_flight"]), (1, 1, 0))
+    same(stored(w, "private4.example"), [])
+
+
+def case_two_answers_count_once(w):
+    w.script("chatty@one.example", "reply")
+    c = w.campaign("chatty@one.example")
+    w.play(c)
+    first = w.sent("chatty@one.example")[0]
+    w.ask("google.deliver", account="ana@acme.example", **{"from": "chatty@one.example"},
+          subject="Re: A word, there", thread=first["thread_id"], headers={"In-Reply-To": first["message_id"]})
+    w.until(lambda: len(w.story("chatty@one.example")["replies"]) == 2)
+    same(w.rig.metrics(c)["answered"], 1)
+
+
+def case_our_own_people_are_no_answer(w):
+    """A colleague with a mailbox here writes into the thread."""
+    c = w.campaign("intro@one.example")
+    w.begin(c)
+    first = w.until(lambda: w.sent("intro@one.example"))[0]
+    w.ask("google.deliver", account="ana@acme.example", **{"from": "Ben <ben@acme.example>"},
+          subject="Re: A word, there", thread=first["thread_id"], headers={"In-Reply-To": first["message_id"]})
+    same(w.end(c)["answered"], 0)
+    same(len(w.sent("intro@one.example")), 2)
+
+
+def case_names_of_campaigns(w):
+    """Names as people choose them: with signs, like a number, taken."""
+    odd = w.api("POST", "/v1/campaigns", w.text(name="Berlin / Fr\u00fchling 50% #1?"), kind="application/yaml")
+    holds(w.rig.cli("campaign", "show", "Berlin / Fr\u00fchling 50% #1?").stdout, "Fr\u00fchling")
+    same(w.api("GET", f"/v1/campaigns/{odd['id']}")["name"], "Berlin / Fr\u00fchling 50% #1?")
+    other = w.api("POST", "/v1/campaigns", w.text(name="Taken"), kind="application/yaml")["id"]
+    holds(w.refused("POST", "/v1/campaigns", w.text(name="Taken"), kind="application/yaml"), "Taken")
+    holds(w.refused("PUT", f"/v1/campaigns/{odd['id']}", w.text(name="Taken"), kind="application/yaml"), "Taken")
+    w.api("PUT", f"/v1/campaigns/{other}", w.text(name="Renamed"), kind="application/yaml")
+    w.api("POST", "/v1/campaigns", w.text(name="Taken"), kind="application/yaml")
+    number = w.api("POST", "/v1/campaigns", w.text(name=str(odd["id"])), kind="application/yaml")["id"]
+    shown = json.loads(w.rig.cli("campaign", "show", str(odd["id"]), "--json").stdout)
+    check(shown["id"] in (odd["id"], number), "neither")
+
+
+def case_erased_people_do_not_hinder_a_resume(w):
+    c = w.campaign("first@private5.example", "second@one.example")
+    w.begin(c)
+    w.until(lambda: w.rig.metrics(c)["sent"] == 2)
+    w.rig.cli("person", "erase", "first@private5.example", "--yes")
+    w.api("POST", f"/v1/campaigns/{c}/pause")
+    w.api("POST", f"/v1/campaigns/{c}/start")
+    w.rig.sandbox.wait_for(lambda: w.api("GET", f"/v1/campaigns/{c}")["status"] == "running")
+    metrics = w.end(c)
+    same((metrics["sent"], metrics["stopped"]), (3, 1))
+
+
 # -- campaigns ----------------------------------------------------------------------------------------
 def case_pause_and_resume(w):
     c = w.campaign("wait@one.example")

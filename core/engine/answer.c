@@ -409,6 +409,38 @@ static int judge_relabelled(struct store_txn *txn, const struct listing *listing
     return r == -ENOENT ? 0 : r;
 }
 
+/* A mail that we sent from here, as the provider delivered it: what answers will name. A message
+ * whose sending is not settled yet is left to reconcile. */
+static int learn_identity(struct store_txn *txn, const struct listing *listing,
+                          const struct mail_item *item)
+{
+    struct brain *brain = &listing->engine->writer;
+    auto_record(message) message = {0};
+    struct mail_headers headers = {0};
+    const char *marker, *id;
+    struct message_ref ref;
+    int r = -ENOENT;
+
+    mail_headers_parse(&headers, item->headers.data, item->headers.len);
+    marker = mail_header_raw(&headers, "X-Postrider-Id", 0);
+    id = mail_header_raw(&headers, "Message-ID", 0);
+    if (marker && id &&
+        seal_token_read(brain->options->seal, marker + strspn(marker, " \t"), &ref.enrolment,
+                        &ref.step))
+        r = store_message_get(txn, ref.enrolment, ref.step, &message);
+    if (r == 0 && message.state == MESSAGE_SENT && !message.final &&
+        message.mailbox == listing->mailbox) {
+        free(message.final_id);
+        message.final_id = mail_id_key(id);
+        message.final = true;
+        r = store_message_put(txn, &message);
+        if (r == 0)
+            r = answer_pending(txn, brain, &message, listing->began);
+    }
+    mail_headers_finish(&headers);
+    return r == -ENOENT ? 0 : r;
+}
+
 static int judge(struct store_txn *txn, struct listing *listing, struct lookup *lookup,
                  const struct mail_item *item)
 {
@@ -419,6 +451,8 @@ static int judge(struct store_txn *txn, struct listing *listing, struct lookup *
         return judge_relabelled(txn, listing, item);
     if (item->change != RIDER_ARRIVED)
         return 0;
+    if (item->where == RIDER_OUTBOUND)
+        return learn_identity(txn, listing, item);
     if (item->where != RIDER_INBOUND && item->where != RIDER_JUNK)
         return 0;
     r = store_reply_find(txn, listing->mailbox, item->provider_id, &id);

@@ -30,6 +30,19 @@ bool box_quiet(const struct box *box)
     return !box->sending && !box->listing && !box->planning && !box->asking && !box->working;
 }
 
+bool box_idle(const struct box *box)
+{
+    return !box->sending && !box->planning && box->plan_at > clock_wall();
+}
+
+unsigned box_slots(const struct box *box)
+{
+    struct rider_limits limits = {.size = sizeof(limits)};
+
+    provider_session_limits(box->session, &limits);
+    return limits.in_flight ? limits.in_flight : 4;
+}
+
 uint32_t box_patience(const struct box *box)
 {
     const struct config_provider *provider =
@@ -44,6 +57,12 @@ void box_plan_at(struct box *box, int64_t at)
         box->plan_at = at;
         box_wake(box);
     }
+}
+
+void box_work_at(struct box *box, int64_t at)
+{
+    if (at < box->work_at)
+        box->work_at = at;
 }
 
 void box_doubt(struct box *box, struct message_ref ref, int64_t at, unsigned tries)
@@ -179,8 +198,13 @@ static bool can(const struct box *box, uint32_t what)
 
 static bool fresh(const struct box *box, int64_t now)
 {
-    return MUTANT(stale_mint) || !can(box, RIDER_CAN_LIST) ||
-           (!box->more && box->listed_at + FRESH_MS > now);
+    return MUTANT(stale_mint) || !can(box, RIDER_CAN_LIST) || box->listed_at + FRESH_MS > now;
+}
+
+/* Before it is stale, so that a long page of what we sent ourselves does not hold up the rest. */
+static bool due_for_listing(const struct box *box, int64_t now)
+{
+    return box->more || box->listed_at + REFRESH_MS <= now;
 }
 
 static bool may_mint(struct box *box, int64_t now)
@@ -192,24 +216,27 @@ static bool may_mint(struct box *box, int64_t now)
     return store_free_percent(box->engine->options.store) >= 10;
 }
 
+/* As many may wait as may fly: what is answered is followed at once by what is already on disk. */
 static bool has_slot(const struct box *box)
 {
-    struct rider_limits limits = {.size = sizeof(limits)};
-
-    provider_session_limits(box->session, &limits);
-    return box->sending < (limits.in_flight ? limits.in_flight : 4);
+    return box->waiting < box_slots(box);
 }
 
 /* Reconcile, then list, then send; labels whenever there are any. */
 static void box_act(struct box *box, int64_t now)
 {
+    bool idle = box_idle(box);
+
+    if (idle && !box->idle)
+        box->work_at = 0; /* some of it waited for that */
+    box->idle = idle;
     if (!box->asking && doubt_at(box) <= now)
         reconcile_start(box);
     if (!box->working && box->work_at <= now && box->hold_label <= now)
         work_start(box);
     if (!box->listing && can(box, RIDER_CAN_LIST) && box->hold_list <= now &&
         (box->poll_at <= now ||
-         (!box->list_failures && may_mint(box, now) && has_slot(box) && !fresh(box, now))))
+         (!box->list_failures && may_mint(box, now) && has_slot(box) && due_for_listing(box, now))))
         poll_start(box);
     if (may_mint(box, now) && has_slot(box) && fresh(box, now))
         plan_start(box);
@@ -273,6 +300,7 @@ static void box_turn(void *arg)
     int64_t now = clock_wall();
 
     box->posted = false;
+    send_pump(box);
     if (box->closing || box->engine->stopping || box->engine->frozen) {
         if (box->closing && box->session && box_quiet(box)) {
             struct provider_session *session = box->session;
@@ -416,6 +444,7 @@ void box_begin(struct engine *engine, uint64_t mailbox)
     box->engine = engine;
     box->id = mailbox;
     list_init(&box->doubts);
+    list_init(&box->ready);
     box->timer = loop_timer_new(engine->options.loop, timer_fired, box);
     map_put_u64(&engine->boxes, mailbox, box);
     if (!box_load(box) || !box_session(box)) {

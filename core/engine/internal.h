@@ -15,11 +15,16 @@
 struct loop_timer;
 
 enum {
-    FRESH_MS = 5000,  /* a mint needs a listing no older than this */
-    PLAN_BATCH = 64,  /* mints in one transaction */
-    PLAN_LOOK = 256,  /* enrolments looked at in one transaction */
-    LIST_LIMIT = 100, /* mails a page */
-    WORK_BATCH = 50,  /* messages labelled by one request */
+    FRESH_MS = 5000,    /* a mint needs a listing no older than this */
+    REFRESH_MS = 3000,  /* while there is more to mint, listed again by then */
+    RESOLVE_MS = 10000, /* a last identity not known by then is asked for, when nothing is sent */
+    RESOLVE_LATE_MS = 60000, /* after that it is asked for in any case */
+    IDENTITY_MS = 300000,    /* so long the next step waits for it */
+    WORK_LOOK = 500,         /* pieces of work looked at in one turn */
+    PLAN_BATCH = 64,         /* mints in one transaction */
+    PLAN_LOOK = 256,         /* enrolments looked at in one transaction */
+    LIST_LIMIT = 100,        /* mails a page */
+    WORK_BATCH = 50,         /* messages labelled by one request */
     BACKOFF_MIN_MS = 5000,
     BACKOFF_MAX_MS = 3600000,
     NEIGHBOUR_MS = 60000 /* what one mailbox's failure may hold up others, unless told how long */
@@ -76,12 +81,15 @@ struct box { /* a mailbox that is being worked */
     struct provider_session *session;
     struct loop_timer *timer;
     struct list doubts;
+    struct list ready; /* minted, and waiting for one of those at the provider to be answered */
     struct lane_hold *holds;
     size_t hold_count;
     int64_t listed_at, plan_at, poll_at, work_at;
     int64_t hold_send, hold_list, hold_label;
-    unsigned sending, send_failures, list_failures, work_failures;
+    unsigned sending, waiting, flying; /* minted and not ended; of these in `ready`; in flight */
+    unsigned send_failures, list_failures, work_failures;
     bool posted, recovered, recovering, listing, planning, asking, working, more, closing, reopen;
+    bool idle; /* as of the last turn */
 };
 
 /* -- submits, counted ----------------------------------------------------------------- */
@@ -96,9 +104,12 @@ void box_begin(struct engine *engine, uint64_t mailbox);
 void box_end(struct box *box);
 void box_wake(struct box *box);                /* a turn soon */
 void box_plan_at(struct box *box, int64_t at); /* something may be due then */
+void box_work_at(struct box *box, int64_t at);
 void box_hold(struct box *box, const struct rider_failure *failure, unsigned failures);
 void box_doubt(struct box *box, struct message_ref ref, int64_t at, unsigned tries);
 bool box_quiet(const struct box *box);
+bool box_idle(const struct box *box);         /* nothing is being sent, and nothing is due */
+unsigned box_slots(const struct box *box);    /* how many sends its provider takes at once */
 uint32_t box_patience(const struct box *box); /* real ms that an operation may take */
 void engine_wake_all(struct engine *engine);
 void engine_lane_changed(struct engine *engine, uint64_t campaign);
@@ -112,7 +123,7 @@ struct sending { /* a minted message on its way */
     uint64_t campaign;
     int32_t grade;
     uint32_t attempt;
-    int64_t minted_at;
+    int64_t minted_at, planned_at;
     bool staged;
     char *marker, *message_id, *from, *from_name, *to, *subject, *text, *html;
     char *in_reply_to, *references, *thread_id, *previous_id, *provider_id;
@@ -123,7 +134,8 @@ void sending_message(const struct sending *sending, struct rider_message *messag
 void plan_start(struct box *box);
 
 /* -- sending (send.c) ------------------------------------------------------------------ */
-void send_start(struct sending *sending); /* takes it */
+void send_add(struct sending *sending); /* takes it */
+void send_pump(struct box *box);        /* starts what has a slot, or gives it back */
 
 /* -- how it ended (outcome.c) ----------------------------------------------------------- */
 enum outcome_verdict {
@@ -146,8 +158,7 @@ struct outcome {
     int32_t kind, scope, code;
     int64_t retry_after;
     /* given back */
-    int64_t next_due;
-    bool work;
+    int64_t next_due, work_at;
     void (*then)(struct outcome *outcome, int status); /* on the loop; frees it */
     void *then_arg;
 };

@@ -20,7 +20,7 @@ struct outcome *outcome_new(struct box *box, struct message_ref ref, enum outcom
     outcome->verdict = (int32_t)verdict;
     outcome->now = clock_wall();
     outcome->retry_after = -1;
-    outcome->next_due = INT64_MAX;
+    outcome->next_due = outcome->work_at = INT64_MAX;
     return outcome;
 }
 
@@ -111,10 +111,12 @@ static int label_sent(struct store_txn *txn, struct outcome *outcome, const stru
 
     if (!sequence->label || !message->provider_id)
         return 0;
-    outcome->work = true;
+    outcome->work_at = work.due;
     return work_add(txn, &work);
 }
 
+/* Nobody needs its last identity before somebody answers or the next step is due, and listing may
+ * meet it first: so it is asked for when there is nothing to send. */
 static int resolve_later(struct store_txn *txn, struct outcome *outcome,
                          const struct message *message)
 {
@@ -122,11 +124,12 @@ static int resolve_later(struct store_txn *txn, struct outcome *outcome,
                         .enrolment = message->enrolment,
                         .step = message->step,
                         .kind = WORK_RESOLVE,
-                        .due = outcome->now};
+                        .due = outcome->now + RESOLVE_MS};
 
     if (message->final)
         return 0;
-    outcome->work = true;
+    if (work.due < outcome->work_at)
+        outcome->work_at = work.due;
     return work_add(txn, &work);
 }
 
@@ -171,7 +174,7 @@ static int discard_later(struct store_txn *txn, struct outcome *outcome,
 
     if (!outcome->discard || !outcome->provider_id)
         return 0;
-    outcome->work = true;
+    outcome->work_at = work.due;
     return work_add(txn, &work);
 }
 
@@ -327,8 +330,7 @@ int outcome_apply(struct store_txn *txn, void *arg)
     auto_record(message) message = {0};
     int r = store_message_get(txn, outcome->ref.enrolment, outcome->ref.step, &message);
 
-    outcome->next_due = INT64_MAX;
-    outcome->work = false;
+    outcome->next_due = outcome->work_at = INT64_MAX;
     if (r < 0)
         return r;
     if (message.state == MESSAGE_SENT)

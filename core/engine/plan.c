@@ -206,6 +206,7 @@ static struct sending *sending_make(const struct plan *plan, const struct messag
     sending->grade = message->grade;
     sending->attempt = message->attempt;
     sending->minted_at = message->first_minted_at;
+    sending->planned_at = plan->now;
     sending->marker = prepared->marker;
     sending->message_id = prepared->message_id;
     sending->from = prepared->from;
@@ -290,6 +291,20 @@ static int postpone(struct store_txn *txn, struct decide_facts *facts, int64_t a
     return store_enrolment_put(txn, &facts->enrolment);
 }
 
+/* What the step before is known by at the provider is what this one must refer to. */
+static int identity_awaited(struct store_txn *txn, const struct plan *plan,
+                            const struct enrolment *enrolment, bool *awaited_r)
+{
+    auto_record(message) before = {0};
+    int r = enrolment->step
+                ? store_message_get(txn, enrolment->id, (uint16_t)(enrolment->step - 1), &before)
+                : -ENOENT;
+
+    *awaited_r = r == 0 && before.state == MESSAGE_SENT && !before.final &&
+                 before.sent_at + IDENTITY_MS > plan->now;
+    return r == -ENOENT ? 0 : r;
+}
+
 static int mint(struct store_txn *txn, struct plan *plan, struct decide_facts *facts)
 {
     struct enrolment *enrolment = &facts->enrolment;
@@ -305,8 +320,15 @@ static int mint(struct store_txn *txn, struct plan *plan, struct decide_facts *f
         .mailbox = &facts->mailbox,
         .now = plan->now,
     };
-    int r = store_message_get(txn, enrolment->id, enrolment->step, &message);
+    bool awaited;
+    int r = identity_awaited(txn, plan, enrolment, &awaited);
 
+    if (r < 0)
+        return r;
+    if (awaited)
+        return postpone(txn, facts, plan->now + RESOLVE_MS, "identity",
+                        "What the step before is known by at the provider is asked for first.");
+    r = store_message_get(txn, enrolment->id, enrolment->step, &message);
     if (r < 0 && r != -ENOENT)
         return r;
     if (r == 0 && message.state != MESSAGE_PLANNED && !MUTANT(double_wake))
@@ -490,8 +512,9 @@ static void plan_done(void *arg, int status)
         LIST_EACH_SAFE(node, &plan->minted)
         {
             list_remove(node);
-            send_start(LIST_ENTRY(node, struct sending, node));
+            send_add(LIST_ENTRY(node, struct sending, node));
         }
+    send_pump(box);
     plan_free(plan);
     box_wake(box);
 }
@@ -499,17 +522,15 @@ static void plan_done(void *arg, int status)
 void plan_start(struct box *box)
 {
     struct plan *plan = mem_new(sizeof(*plan));
-    struct rider_limits limits = {.size = sizeof(limits)};
 
-    provider_session_limits(box->session, &limits);
     list_init(&plan->minted);
     plan->engine = box->engine;
     plan->box = box;
     plan->mailbox = box->id;
     plan->now = clock_wall();
     plan->can = provider_session_can(box->session);
-    plan->slots = limits.in_flight ? limits.in_flight : 4;
-    plan->slots -= box->sending < plan->slots ? box->sending : plan->slots;
+    plan->slots = box_slots(box);
+    plan->slots -= box->waiting < plan->slots ? box->waiting : plan->slots;
     if (plan->slots > PLAN_BATCH)
         plan->slots = PLAN_BATCH;
     plan->held = mem_dup(box->holds, box->hold_count * sizeof(*box->holds));

@@ -73,7 +73,7 @@ static void answered(struct outcome *outcome, int status)
     if (status < 0 && status != -ENOENT)
         box_doubt(box, question->ref, clock_wall() + backoff(question->tries), question->tries + 1);
     box_plan_at(box, outcome->next_due);
-    box->work_at = outcome->work ? 0 : box->work_at;
+    box_work_at(box, outcome->work_at);
     outcome_free(outcome);
     question_end(question);
 }

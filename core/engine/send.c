@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Asks the store once more, right before the provider is: has this person answered meanwhile? */
-static bool still_wanted(struct sending *sending)
+static bool still_wanted(const struct sending *sending)
 {
     struct engine *engine = sending->box->engine;
     auto_read struct store_txn *txn = NULL;
@@ -24,6 +24,13 @@ static bool still_wanted(struct sending *sending)
         return false;
     return enrolment.status == ENROLMENT_ACTIVE &&
            (campaign.status == CAMPAIGN_RUNNING || campaign.status == CAMPAIGN_STARTING);
+}
+
+/* The provider has answered: the next may go while this one's outcome is being committed. */
+static void landed(struct box *box)
+{
+    box->flying--;
+    send_pump(box);
 }
 
 static void sending_end(struct sending *sending)
@@ -45,8 +52,7 @@ static void ended(struct outcome *outcome, int status)
     else if (outcome->verdict == OUTCOME_DOUBT)
         box_doubt(box, sending->ref, outcome->now + provider_session_settle(box->session), 0);
     box_plan_at(box, outcome->next_due);
-    if (outcome->work)
-        box->work_at = 0;
+    box_work_at(box, outcome->work_at);
     outcome_free(outcome);
     sending_end(sending);
 }
@@ -70,7 +76,7 @@ static void end_unwanted(struct sending *sending)
     end_with(sending, outcome);
 }
 
-static void send_now(struct sending *sending);
+static void send_wait(struct sending *sending);
 
 /* A failed stage or send: what is certain, and what must wait. */
 static void end_failed(struct sending *sending, const struct provider_result *result)
@@ -82,7 +88,7 @@ static void end_failed(struct sending *sending, const struct provider_result *re
 
     if (MUTANT(blind_retry) && doubt) {
         outcome_free(outcome);
-        send_now(sending);
+        send_wait(sending);
         return;
     }
     /* A draft that is gone may have been sent: only looking tells. */
@@ -105,76 +111,106 @@ static void end_failed(struct sending *sending, const struct provider_result *re
 static void send_done(void *arg, const struct provider_result *result)
 {
     struct sending *sending = arg;
+    struct box *box = sending->box;
     struct outcome *outcome;
 
     if (result->failure) {
         end_failed(sending, result);
-        return;
+    } else {
+        box->send_failures = 0;
+        outcome = outcome_new(box, sending->ref, OUTCOME_SENT);
+        outcome_ids(outcome, result->sent);
+        end_with(sending, outcome);
     }
-    sending->box->send_failures = 0;
-    outcome = outcome_new(sending->box, sending->ref, OUTCOME_SENT);
-    outcome_ids(outcome, result->sent);
-    end_with(sending, outcome);
+    landed(box);
 }
 
-static void send_now(struct sending *sending)
+static void send_wait(struct sending *sending)
 {
-    struct rider_message message;
-
-    if (!still_wanted(sending)) {
-        end_unwanted(sending);
-        return;
-    }
-    sending_message(sending, &message);
-    provider_send(sending->box->session, &message, box_patience(sending->box), send_done, sending);
+    list_add(&sending->box->ready, &sending->node);
+    sending->box->waiting++;
 }
 
 static void staged_committed(struct outcome *outcome, int status)
 {
     struct sending *sending = outcome->then_arg;
+    struct box *box = sending->box;
 
     outcome_free(outcome);
     if (status < 0) { /* its draft is not on our disk: it must not be sent */
-        box_doubt(sending->box, sending->ref,
-                  clock_wall() + provider_session_settle(sending->box->session), 0);
+        box_doubt(box, sending->ref, clock_wall() + provider_session_settle(box->session), 0);
         sending_end(sending);
         return;
     }
     sending->staged = true;
-    send_now(sending);
+    send_wait(sending);
+    send_pump(box);
 }
 
 static void stage_done(void *arg, const struct provider_result *result)
 {
     struct sending *sending = arg;
+    struct box *box = sending->box;
     struct outcome *outcome;
 
     if (result->failure) {
         end_failed(sending, result);
-        return;
+    } else {
+        mem_str_set(&sending->provider_id, result->sent->provider_id);
+        outcome = outcome_new(box, sending->ref, OUTCOME_STAGED);
+        outcome_ids(outcome, result->sent);
+        outcome->then = staged_committed;
+        outcome->then_arg = sending;
+        outcome_commit(outcome);
     }
-    mem_str_set(&sending->provider_id, result->sent->provider_id);
-    outcome = outcome_new(sending->box, sending->ref, OUTCOME_STAGED);
-    outcome_ids(outcome, result->sent);
-    outcome->then = staged_committed;
-    outcome->then_arg = sending;
-    outcome_commit(outcome);
+    landed(box);
 }
 
-void send_start(struct sending *sending)
+/* What has waited so long that the listing it was minted with is stale is planned again, and so is
+ * what the provider would not take now. A draft is there already: it goes or is discarded. */
+static bool still_good(const struct sending *sending, int64_t now)
 {
+    const struct box *box = sending->box;
+
+    if (!still_wanted(sending))
+        return false;
+    return sending->staged || (sending->planned_at + FRESH_MS > now && box->hold_send <= now &&
+                               provider_session_send_at(box->session) <= now);
+}
+
+static void fly(struct sending *sending, int64_t now)
+{
+    struct box *box = sending->box;
     struct rider_message message;
 
-    sending->box->sending++;
-    if (sending->grade != GRADE_FENCED) {
-        send_now(sending);
-        return;
-    }
-    if (!still_wanted(sending)) {
+    if (!still_good(sending, now)) {
         end_unwanted(sending);
         return;
     }
+    box->flying++;
     sending_message(sending, &message);
-    provider_stage(sending->box->session, &message, box_patience(sending->box), stage_done,
-                   sending);
+    if (sending->grade == GRADE_FENCED && !sending->staged)
+        provider_stage(box->session, &message, box_patience(box), stage_done, sending);
+    else
+        provider_send(box->session, &message, box_patience(box), send_done, sending);
+}
+
+void send_pump(struct box *box)
+{
+    unsigned slots = list_empty(&box->ready) ? 0 : box_slots(box);
+    int64_t now = clock_wall();
+
+    while (!list_empty(&box->ready) && box->flying < slots) {
+        struct list *node = box->ready.next;
+
+        list_remove(node);
+        box->waiting--;
+        fly(LIST_ENTRY(node, struct sending, node), now);
+    }
+}
+
+void send_add(struct sending *sending)
+{
+    sending->box->sending++;
+    send_wait(sending);
 }

@@ -16,7 +16,8 @@ struct job { /* some work of one kind; labels of one name go together */
     uint64_t mailbox;
     struct work items[WORK_BATCH];
     size_t count;
-    bool done; /* false: later, at */
+    bool done;    /* false: later, at */
+    bool settled; /* identities that are known by now: there is nothing to ask */
     int64_t at;
 };
 
@@ -101,7 +102,7 @@ static void resolved(struct outcome *outcome, int status)
 {
     struct job *job = outcome->then_arg;
 
-    job->box->work_at = outcome->work ? 0 : job->box->work_at;
+    box_work_at(job->box, outcome->work_at);
     outcome_free(outcome);
     job_end(job, status == 0, clock_wall() + backoff(job->items[0].attempts + 1));
 }
@@ -162,25 +163,50 @@ static void put_labels(struct job *job)
     provider_label(job->box->session, &change, box_patience(job->box), job_done, job);
 }
 
-/* Takes the first piece of work that is due, and for a label all that want the same one. */
+static bool is_settled(struct store_txn *txn, const struct work *work)
+{
+    auto_record(message) message = {0};
+
+    return work->kind == WORK_RESOLVE &&
+           store_message_get(txn, work->enrolment, work->step, &message) == 0 && message.final;
+}
+
+/* Whether this piece goes with what the job has. */
+static bool job_takes(struct job *job, struct store_txn *txn, const struct work *work)
+{
+    if (job->count == 0) {
+        job->settled = is_settled(txn, work);
+        return true;
+    }
+    if (job->settled)
+        return is_settled(txn, work);
+    return work->kind == WORK_LABEL && job->items[0].kind == WORK_LABEL &&
+           strcmp(work->label, job->items[0].label) == 0;
+}
+
+/* Takes the first piece of work that is due, for a label all that want the same one, and of what
+ * is settled all. */
 static void job_fill(struct job *job, struct store_txn *txn, int64_t now, int64_t *next_r)
 {
+    bool idle = box_idle(job->box);
     uint64_t id = 0;
 
     *next_r = INT64_MAX;
-    while (job->count < WORK_BATCH) {
+    for (size_t looked = 0; job->count < WORK_BATCH && looked < WORK_LOOK; looked++) {
         struct work work = {0};
+        int64_t due;
 
         if (store_work_next(txn, job->mailbox, id, &work) < 0)
             return;
         id = work.id;
-        if (work.due > now) {
-            if (work.due < *next_r)
-                *next_r = work.due;
-        } else if (job->count == 0 ||
-                   (work.kind == WORK_LABEL && job->items[0].kind == WORK_LABEL &&
-                    strcmp(work.label, job->items[0].label) == 0)) {
+        due = !idle && work.kind == WORK_RESOLVE ? work.due + RESOLVE_LATE_MS : work.due;
+        if (due > now) {
+            if (due < *next_r)
+                *next_r = due;
+        } else if (job_takes(job, txn, &work)) {
             job->items[job->count++] = work;
+            if (work.kind != WORK_LABEL && !job->settled)
+                return; /* asked for alone */
             continue;
         }
         record_work_finish(&work);
@@ -201,13 +227,16 @@ void work_start(struct box *box)
         if (store_read(box->engine->options.store, &txn) == 0)
             job_fill(job, txn, clock_wall(), &next);
     }
-    box->work_at = next;
+    /* While mail goes out, a look a second is enough. */
+    box->work_at = box_idle(box) || next > clock_wall() + 1000 ? next : clock_wall() + 1000;
     if (!job->count) {
         job_free(job);
         return;
     }
     box->working = true;
-    if (job->items[0].kind == WORK_LABEL)
+    if (job->settled)
+        job_end(job, true, 0);
+    else if (job->items[0].kind == WORK_LABEL)
         put_labels(job);
     else
         ask_provider(job);

@@ -20,7 +20,7 @@ enum { /* what the granted scopes reach */
        GMAIL_MAY_LABEL = 16,  /* make labels and set them     */
        GMAIL_MAY_PROFILE = 32 /* users.getProfile             */
 };
-enum { GMAIL_SENT_RING = 64 };
+enum { GMAIL_SENT_MIN = 64, GMAIL_SENT_MAX = 16384 }; /* powers of two */
 
 struct rider_session {
     const struct rider_host *host;
@@ -28,12 +28,13 @@ struct rider_session {
     char *api, *batch, *userinfo; /* URLs without a slash at the end         */
     bool old_quota;               /* a project from before 2026-05           */
     struct gmail_job *jobs;
-    struct wire_labels labels;   /* as last listed, or as remembered        */
-    bool labels_fresh;           /* listed since this session was opened    */
-    char *sent[GMAIL_SENT_RING]; /* ids whose identity we know already      */
-    size_t sent_next;
+    struct wire_labels labels; /* as last listed, or as remembered        */
+    bool labels_fresh;         /* listed since this session was opened    */
+    uint64_t *sent;            /* what we sent ourselves, id by its hash  */
+    size_t sent_room;
 };
 
+/* What this session sent is not handed over by `list`. Some are forgotten when there are many. */
 void gmail_knows_sent(struct rider_session *session, const char *id);
 bool gmail_is_known_sent(const struct rider_session *session, const char *id);
 uint32_t gmail_may(const char *const *scopes, int32_t access);

@@ -414,7 +414,7 @@ static void read_page(struct list *it)
     struct text path = {0};
 
     if (it->cursor.history) {
-        text_printf(&path, "/history?startHistoryId=%" PRIu64 "&maxResults=100", it->cursor.start);
+        text_printf(&path, "/history?startHistoryId=%" PRIu64 "&maxResults=500", it->cursor.start);
         text_str(&path, "&historyTypes=messageAdded");
         if (it->want & RIDER_WANT_LABELS)
             text_str(&path, "&historyTypes=labelAdded&historyTypes=labelRemoved");

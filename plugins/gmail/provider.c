@@ -121,8 +121,7 @@ static struct rider_session *gmail_open(const struct rider_host *host,
 static void gmail_close(struct rider_session *session)
 {
     wire_labels_free(&session->labels);
-    for (size_t i = 0; i < GMAIL_SENT_RING; i++)
-        free(session->sent[i]);
+    free(session->sent);
     free(session->api);
     free(session->batch);
     free(session->userinfo);
@@ -146,20 +145,51 @@ static uint32_t gmail_can_now(struct rider_session *session)
     return can;
 }
 
+/* Gmail's ids are 64 bits in hexadecimal; 0: this is none. */
+static uint64_t id_number(const char *id)
+{
+    char *end;
+    uint64_t number = strtoull(id, &end, 16);
+
+    return *end ? 0 : number;
+}
+
+static uint64_t *sent_slot(const struct rider_session *session, uint64_t number)
+{
+    return &session->sent[(number * 0x9e3779b97f4a7c15 >> 32) & (session->sent_room - 1)];
+}
+
+static void sent_grow(struct rider_session *session)
+{
+    uint64_t *old = session->sent;
+    size_t room = session->sent_room;
+
+    session->sent_room = room ? room * 2 : GMAIL_SENT_MIN;
+    session->sent = text_alloc(session->sent_room * sizeof(*session->sent));
+    for (size_t i = 0; i < room; i++) {
+        if (old[i])
+            *sent_slot(session, old[i]) = old[i];
+    }
+    free(old);
+}
+
 void gmail_knows_sent(struct rider_session *session, const char *id)
 {
-    free(session->sent[session->sent_next]);
-    session->sent[session->sent_next] = text_dup(id);
-    session->sent_next = (session->sent_next + 1) % GMAIL_SENT_RING;
+    uint64_t number = id_number(id);
+
+    if (!number)
+        return;
+    while (!session->sent_room ||
+           (*sent_slot(session, number) && session->sent_room < GMAIL_SENT_MAX))
+        sent_grow(session);
+    *sent_slot(session, number) = number;
 }
 
 bool gmail_is_known_sent(const struct rider_session *session, const char *id)
 {
-    for (size_t i = 0; i < GMAIL_SENT_RING; i++) {
-        if (session->sent[i] && strcmp(session->sent[i], id) == 0)
-            return true;
-    }
-    return false;
+    uint64_t number = id_number(id);
+
+    return number && session->sent_room && *sent_slot(session, number) == number;
 }
 
 const char *gmail_draft_id(const char *provider_id)

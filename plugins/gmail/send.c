@@ -14,6 +14,7 @@ struct sending {
     const struct rider_message *message; /* lent until the operation is finished */
     bool stage;
     bool threaded; /* the request in flight names a thread */
+    bool draft;    /* what is sent is a draft */
     struct rider_sent sent;
     char *id, *thread_id, *message_id;
 };
@@ -201,7 +202,13 @@ static void got_sent(struct gmail_job *job, const struct rider_http_response *re
     it->id = text_dup(message.id);
     it->thread_id = text_dup(message.thread_id);
     wire_message_free(&message);
-    ask_identity(it);
+    if (it->draft) {
+        ask_identity(it);
+        return;
+    }
+    /* Straight means fast: `find` is asked for the identity when there is time. */
+    gmail_knows_sent(job->session, it->id);
+    finish(it, !(job->session->may & GMAIL_MAY_LIST));
 }
 
 /* A draft that is gone was sent, or deleted: `find` tells which. */
@@ -251,6 +258,7 @@ static void start(struct rider_session *session, struct rider_op *op,
     it = gmail_job_new(session, op, sizeof(*it), release);
     it->message = message;
     it->stage = stage;
+    it->draft = draft != NULL;
     it->threaded = message->thread_id && *message->thread_id && !draft;
     if (draft)
         send_draft(it, draft);

@@ -492,11 +492,15 @@ static void sends_in_a_thread_and_finds(void **state)
     rig.provider->send(rig.session, op(), &mail);
     run();
     assert_int_equal(rig.state, RIDER_IS_SENT);
+    assert_false(rig.final);
+    thread = text_dup(rig.thread);
+    id = text_dup(rig.id);
+    mail.provider_id = id;
+    rig.provider->find(rig.session, op(), &mail);
+    run();
     assert_true(rig.final);
     assert_non_null(strstr(rig.message_id, "@mail.gmail.com"));
     first = text_dup(rig.message_id);
-    thread = text_dup(rig.thread);
-    id = text_dup(rig.id);
 
     mail = message(&bytes, MARKER "2", first);
     mail.thread_id = thread;
@@ -509,7 +513,7 @@ static void sends_in_a_thread_and_finds(void **state)
     rig.provider->send(rig.session, op(), &mail);
     run();
     assert_int_equal(rig.state, RIDER_IS_SENT);
-    assert_int_equal(rig.requests, 3);
+    assert_int_equal(rig.requests, 2);
 
     mail = message(&bytes, MARKER "1", NULL); /* as after a crash: only the marker is known */
     rig.provider->find(rig.session, op(), &mail);
@@ -683,7 +687,6 @@ static void large_mail_is_taken(void **state)
     rig.provider->send(rig.session, op(), &mail);
     run();
     assert_int_equal(rig.state, RIDER_IS_SENT);
-    assert_true(rig.final);
     text_free(&bytes);
     close_rig();
 }

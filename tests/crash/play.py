@@ -42,7 +42,7 @@ ANY_TIME = '{days: mon-sun, from: "00:00", to: "24:00", zone: mailbox}'
 # Who does what: (person, which message, act, ms after it). Twelve people, 20 mails.
 DEEDS = [(0, 1, "reply", 5 * HOUR), (1, 1, "bounce_hard", 60_000), (2, 1, "unsubscribe", 9 * HOUR),
          (3, 1, "out_of_office", 90_000), (4, 2, "reply", 3 * HOUR), (5, 1, "unrelated", HOUR),
-         (6, 1, "reply_without_references", 48 * HOUR - 180_000), (7, 1, "auto_reply", 30_000),
+         (6, 1, "reply_without_references", 48 * HOUR - 20_000), (7, 1, "auto_reply", 30_000),
          (8, 2, "bounce_soft", HOUR)]
 PEOPLE = [f"p{i}@people{i}.example" for i in range(12)]
 LAST_DEED = 50 * HOUR
@@ -52,9 +52,10 @@ GONE = (OSError, http.client.HTTPException, ValueError, Refused)
 class Stage:
     seconds = 40  # what a play may take
     def __init__(self, build, grade, env=None, which="h2", deeds=DEEDS, window=ANY_TIME, faults=(),
-                 settings=()):
+                 settings=(), gap=GAP_S):
         """settings: (command, {...}) that the sandbox is asked for once; faults: of each play."""
         self.build, self.grade, self.faults = os.path.abspath(build), grade, faults
+        self.gap = gap
         self.env = dict(os.environ, UV_THREADPOOL_SIZE="1", **(env or {}))
         access, promise = GRADES[grade]
         self.rig = rig = Rig(self.build, ("--seed", "3", "--pace", "0"), which, poll="6 hours")
@@ -66,7 +67,7 @@ class Stage:
             people = "email,First Name,company\n" + "".join(
                 f"{p},P{i},Company {i}\n" for i, p in enumerate(PEOPLE))
             self.campaign = rig.campaign(YAML.format(sender=SENDER, label=label, promise=promise,
-                                                     gap=GAP_S, window=window), people)
+                                                     gap=gap, window=window), people)
             for person, nth, act, after in deeds:
                 rig.sandbox.ask("google.script", person=PEOPLE[person], on_step=nth, act=act,
                                 after_ms=after)
@@ -133,7 +134,7 @@ class Stage:
         with open(self.log_path) as log, open(self.slice, "w") as out:
             log.seek(self.offset)
             out.write(log.read())
-        return Oracle(self.slice, PEOPLE, 2, [SENDER], min_gap_ms=GAP_S * 1000,
+        return Oracle(self.slice, PEOPLE, 2, [SENDER], min_gap_ms=self.gap * 1000,
                       delays_ms=(0, DELAY_MS))
 
     def told(self, oracle):

@@ -85,6 +85,7 @@ static struct decide_input question(const struct simulation *sim, size_t who, si
         .enrolled = in->start,
         .previous_sent = sim->previous[who],
         .answered = person->answers && person->answers <= now,
+        .away_until = person->away_until,
         .mailbox = in->mailboxes[box].address,
         .mailbox_zone = in->mailboxes[box].zone,
         .sent_today = sim->boxes[box].sent_today,
@@ -132,8 +133,12 @@ static void begin(struct simulation *sim)
             .sent_today = in->mailboxes[i].sent_today,
             .heap = mem_array(in->people_count / in->mailbox_count + 2, sizeof(struct turn)),
         };
-    for (size_t i = 0; i < in->people_count; i++)
-        push(&sim->boxes[i % in->mailbox_count], (struct turn){in->start, i});
+    for (size_t i = 0; i < in->people_count; i++) {
+        sim->steps[i] = in->people[i].step;
+        sim->previous[i] = in->people[i].previous;
+        if (!in->people[i].over)
+            push(&sim->boxes[i % in->mailbox_count], (struct turn){in->start, i});
+    }
 }
 
 /* The mailbox whose turn is next, and when that is; mailbox_count: it is over. */

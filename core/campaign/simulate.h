@@ -7,6 +7,7 @@
 #include "campaign/sequence.h"
 #include "campaign/zones.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,11 @@ struct simulate_person {
     const char *address;
     const char *zone; /* NULL: the mailbox's                                     */
     int64_t answers;  /* answers at this moment; 0: never                        */
+    /* of a campaign that runs already */
+    size_t step;        /* the next; 0: nothing went out                           */
+    int64_t previous;   /* when the one before was sent                            */
+    int64_t away_until; /* 0: not away                                             */
+    bool over;          /* gets nothing more                                       */
 };
 struct simulate_mailbox {
     const char *address, *zone;
@@ -26,7 +32,7 @@ struct simulate_input {
     const struct holidays *const *holidays;
     size_t holidays_count;
     int64_t start;                        /* the first moment                    */
-    const struct simulate_person *people; /* enrolled at start, in this order    */
+    const struct simulate_person *people; /* enrolled at start or before, in this order    */
     size_t people_count;
     const struct simulate_mailbox
         *mailboxes; /* the nth person goes from the nth, round and round */

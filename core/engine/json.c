@@ -496,7 +496,11 @@ static void preview_times(struct preview *preview)
 
     for (size_t i = 0; i < preview->count; i++)
         people[i] = (struct simulate_person){.address = facts[i].person.address,
-                                             .zone = facts[i].enrolment.zone};
+                                             .zone = facts[i].enrolment.zone,
+                                             .step = facts[i].enrolment.step,
+                                             .previous = facts[i].enrolment.last_sent_at,
+                                             .away_until = facts[i].enrolment.away_until,
+                                             .over = facts[i].enrolment.status != ENROLMENT_ACTIVE};
     if (input.mailbox_count > preview->count)
         input.mailbox_count = preview->count;
     for (size_t i = 0; i < input.mailbox_count; i++)

@@ -17,9 +17,13 @@ static bool is_open(const struct message *message)
     return false;
 }
 
+/* A Message-ID is one of its kind in the world, and an answer may come to another mailbox of ours
+ * (Reply-To); threads and ids are the mailbox's own. */
 static void identity_prefix(struct store_txn *txn, struct key *key, uint64_t mailbox,
                             enum identity_kind kind, const char *text)
 {
+    if (kind == IDENTITY_MESSAGE_ID)
+        mailbox = 0;
     key_hash(txn, key_u8(key_u64(key, mailbox), (uint8_t)kind), "identity", text);
 }
 

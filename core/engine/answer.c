@@ -458,7 +458,8 @@ static int judge(struct store_txn *txn, struct listing *listing, struct lookup *
     r = store_reply_find(txn, listing->mailbox, item->provider_id, &id);
     if (r != -ENOENT)
         return r; /* recorded before, or an error */
-    return judge_arrived(txn, listing, lookup, item);
+    r = judge_arrived(txn, listing, lookup, item);
+    return r < 0 ? r : judge_relabelled(txn, listing, item); /* it came with the label on */
 }
 
 /* -- a page ----------------------------------------------------------------------------------- */

@@ -544,6 +544,48 @@ def case_erased_people_do_not_hinder_a_resume(w):
     same((metrics["sent"], metrics["stopped"]), (3, 1))
 
 
+def case_answers_go_to_another_mailbox(w):
+    """Reply-To names a colleague's mailbox, which is connected here too."""
+    w.script("cc@one.example", "reply")
+    metrics = w.play(w.campaign("cc@one.example", reply_to="ben@acme.example"))
+    story = w.stopped("cc@one.example", "answered", got=1)
+    same([e["kind"] for e in story["replies"][0]["evidence"]][:1], ["message-id"])
+    same(metrics["answered"], 1)
+
+
+def case_interested_before_it_was_listed(w):
+    c = w.campaign("swift@one.example")
+    w.begin(c)
+    first = w.until(lambda: w.sent("swift@one.example"))[0]
+    entry = w.ask("google.deliver", account="ana@acme.example", **{"from": "swift@one.example"},
+                  subject="Re: A word, there", thread=first["thread_id"],
+                  headers={"In-Reply-To": first["message_id"]})
+    w.ask("google.owner.label", account="ana@acme.example", id=entry["id"], label="Interested")
+    w.answered("swift@one.example")
+    w.wait(hours=1)
+    same(w.rig.metrics(c)["interested"], 1)
+
+
+def case_addresses_of_the_world(w):
+    c = w.campaign("info@b\u00fccher.example", "o'hara+jobs@one.example", "ann@one.example")
+    metrics = w.play(c)
+    same((metrics["sent"], metrics["failed"]), (6, 0))
+    check(w.sent("info@xn--bcher-kva.example") or w.sent("info@b\u00fccher.example"), "not sent to the IDN")
+
+
+def case_preview_of_a_running_campaign(w):
+    """What is still to come, not what went out."""
+    c = w.campaign("half@one.example", steps=(STEPS[0], {"after": "2 hours", "text": "U"}))
+    w.begin(c)
+    w.until(lambda: w.rig.metrics(c)["sent"] == 1)
+    first = w.sent("half@one.example")[0]
+    shown = w.api("GET", f"/v1/campaigns/{c}/preview")["messages"]
+    same([m["step"] for m in shown], [2], f"{shown}")
+    check(abs(moment(shown[0]["planned_at"]) - first["at"] - 2 * HOUR) < 2 * MINUTE, f"{shown}")
+    w.end(c)
+    same(w.api("GET", f"/v1/campaigns/{c}/preview")["messages"], [])
+
+
 # -- campaigns ----------------------------------------------------------------------------------------
 def case_pause_and_resume(w):
     c = w.campaign("wait@one.example")

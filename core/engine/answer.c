@@ -454,7 +454,7 @@ static int judge(struct store_txn *txn, struct listing *listing, struct lookup *
     if (item->where == RIDER_OUTBOUND)
         return learn_identity(txn, listing, item);
     if (item->where != RIDER_INBOUND && item->where != RIDER_JUNK)
-        return 0;
+        return 0; /* ours: adopt_sent has looked at it */
     r = store_reply_find(txn, listing->mailbox, item->provider_id, &id);
     if (r != -ENOENT)
         return r; /* recorded before, or an error */
@@ -484,6 +484,20 @@ static int move_cursor(struct store_txn *txn, struct listing *listing, struct ma
     return store_pulse_put(txn, pulse);
 }
 
+static int adopt_page(struct store_txn *txn, struct listing *listing)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < listing->count; i++) {
+        const struct mail_item *item = &listing->items[i];
+
+        if (item->change == RIDER_ARRIVED &&
+            (item->where == RIDER_OUTBOUND || item->where == RIDER_TRASH))
+            r = adopt_sent(txn, listing, item);
+    }
+    return r;
+}
+
 int answer_apply(struct store_txn *txn, void *arg)
 {
     struct listing *listing = arg;
@@ -491,13 +505,17 @@ int answer_apply(struct store_txn *txn, void *arg)
     struct lookup lookup;
     int r = store_pulse_get(txn, listing->mailbox, &pulse);
 
-    listing->matched = 0;
+    listing->matched = listing->adopted = 0;
     listing->work = false;
+    listing->next_due = INT64_MAX;
     if (r < 0 && r != -ENOENT)
         return r;
     if (pulse.cursor.len != listing->asked.len ||
         (pulse.cursor.len && memcmp(pulse.cursor.data, listing->asked.data, pulse.cursor.len)))
         return -ESTALE; /* another listing moved it: this page was asked for with an old one */
+    r = adopt_page(txn, listing); /* before what may answer it is judged */
+    if (r < 0)
+        return r;
     listing->unsettled = still_unsettled(txn, listing->mailbox);
     r = lookup_init(&lookup, txn, &listing->engine->writer, listing->mailbox);
     for (size_t i = 0; r == 0 && i < listing->count; i++)

@@ -213,10 +213,14 @@ struct listing { /* one page, on its way into the store */
     bool unsettled;  /* some message's identity may not be known yet */
     struct mail_item *items;
     size_t count;
-    size_t matched;
+    size_t matched, adopted;
     bool work;
+    int64_t next_due; /* of what was adopted */
 };
 int answer_apply(struct store_txn *txn, void *arg); /* of a struct listing */
+/* A mail of ours that lies in Sent (adopt.c): what the store does not know as sent, it knows now.
+ */
+int adopt_sent(struct store_txn *txn, struct listing *listing, const struct mail_item *item);
 /* After a message's identity is settled: mail that came before it was known is judged again. */
 int answer_pending(struct store_txn *txn, struct brain *brain, const struct message *message,
                    int64_t now);

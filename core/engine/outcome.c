@@ -75,6 +75,8 @@ static int step_on(struct store_txn *txn, struct outcome *outcome, const struct 
                                 .person_zone = enrolment->zone,
                                 .mailbox_zone = facts->mailbox.zone};
 
+    if (message->step < enrolment->step)
+        return 0; /* learned late: a later one is known already */
     enrolment->step = (uint16_t)(message->step + 1);
     enrolment->last_sent_at = message->sent_at;
     if (enrolment->status != ENROLMENT_ACTIVE && enrolment->status != ENROLMENT_WAITING)

@@ -60,6 +60,16 @@ static void poll_over(struct box *box, int64_t again)
     box_wake(box);
 }
 
+static void say_adopted(const struct listing *listing)
+{
+    if (listing->adopted)
+        log_warn(
+            "%s: %zu mails in Sent carry our marker, and this store did not know that they were "
+            "sent; it knows now. Was it put back from an older copy? If not, another daemon sends "
+            "from this mailbox: stop one of them",
+            listing->box->mailbox.address, listing->adopted);
+}
+
 static void committed(void *arg, int status)
 {
     struct listing *listing = arg;
@@ -79,6 +89,8 @@ static void committed(void *arg, int status)
             box->listed_at = listing->began;
         if (listing->work)
             box->work_at = 0;
+        say_adopted(listing);
+        box_plan_at(box, listing->next_due);
         poll_over(box, box->more ? 0 : box->engine->options.config->poll);
     }
     listing_free(listing);

@@ -1,0 +1,150 @@
+/* engine/adopt.c: mail of ours in Sent that this store does not know as sent.
+ *
+ * A store that was put back from a copy plans what was sent after the copy was made. Its cursor is
+ * as old as it is, though, and nothing is minted before the mailbox was listed to its end from
+ * there: so what was sent since passes by here first, with the marker that only we can make. */
+#include "base/mem.h"
+#include "engine/internal.h"
+#include "mail/address.h"
+#include "mail/header.h"
+#include "mail/ids.h"
+#include "mail/subject.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct sought {
+    const char *key;
+    bool found;
+};
+
+static bool is_sought(void *arg, const char *address, const char *name)
+{
+    struct sought *sought = arg;
+    auto_buf struct buf key = {0};
+
+    (void)name;
+    sought->found =
+        mail_address_key(address, &key) == 0 && strcmp(buf_text(&key), sought->key) == 0;
+    return !sought->found;
+}
+
+/* Ids are given anew in a store that lost its newest: the mail must be to the very person, too. */
+static bool is_to(const struct mail_headers *headers, const char *key)
+{
+    const char *to = mail_header_raw(headers, "to", 0);
+    struct sought sought = {.key = key};
+
+    if (to && key)
+        mail_address_each(to, is_sought, &sought);
+    return sought.found;
+}
+
+/* Whether this message may still be sent, as far as the store knows. */
+static bool is_open(int found, const struct message *message, const struct enrolment *enrolment)
+{
+    if (found == 0 && message->state == MESSAGE_UNCERTAIN)
+        return true;
+    if (enrolment->status != ENROLMENT_ACTIVE && enrolment->status != ENROLMENT_WAITING)
+        return false;
+    return found == -ENOENT || message->state == MESSAGE_PLANNED;
+}
+
+static void fill(struct message *message, struct message_ref ref, const struct listing *listing,
+                 const struct mail_item *item, const struct mail_headers *headers,
+                 const struct enrolment *enrolment, const char *to)
+{
+    auto_free char *subject = mail_header(headers, "subject", 0);
+    char token[48];
+
+    seal_token(listing->engine->options.seal, ref.enrolment, ref.step, token);
+    message->enrolment = ref.enrolment;
+    message->step = ref.step;
+    message->campaign = enrolment->campaign;
+    message->person = enrolment->person;
+    message->mailbox = listing->mailbox;
+    message->state = MESSAGE_INTENDED;
+    message->attempt++;
+    message->minted_at = message->ended_at = item->received;
+    if (!message->first_minted_at)
+        message->first_minted_at = item->received;
+    free(message->from);
+    message->from = mail_header_from(headers);
+    mem_str_set(&message->to, to);
+    free(message->message_id);
+    message->message_id = mem_printf("%s@%s", token,
+                                     message->from && mail_address_domain(message->from)
+                                         ? mail_address_domain(message->from)
+                                         : "");
+    mem_str_set(&message->subject, subject);
+    free(message->base_subject);
+    message->base_subject = mail_subject_base(subject ? subject : "");
+}
+
+/* As though it had been minted here and found in Sent. */
+static int take(struct store_txn *txn, struct listing *listing, const struct mail_item *item,
+                const struct mail_headers *headers, struct message_ref ref)
+{
+    const char *id = mail_header_raw(headers, "message-id", 0);
+    auto_free char *message_id = id ? mail_id_key(id) : NULL;
+    struct outcome outcome = {.engine = listing->engine,
+                              .ref = ref,
+                              .verdict = OUTCOME_SENT,
+                              .now = listing->began,
+                              .provider_id = item->provider_id,
+                              .thread_id = item->thread_id,
+                              .message_id = message_id,
+                              .final = message_id != NULL};
+    int r = outcome_apply(txn, &outcome);
+
+    if (r == 0) {
+        listing->adopted++;
+        listing->work = listing->work || outcome.work;
+        if (outcome.next_due < listing->next_due)
+            listing->next_due = outcome.next_due;
+    }
+    return r;
+}
+
+static int adopt(struct store_txn *txn, struct listing *listing, const struct mail_item *item,
+                 const struct mail_headers *headers, struct message_ref ref)
+{
+    auto_record(enrolment) enrolment = {0};
+    auto_record(person) person = {0};
+    auto_record(message) message = {0};
+    int found, r = store_enrolment_get(txn, ref.enrolment, &enrolment);
+
+    if (r == 0)
+        r = store_person_get(txn, enrolment.person, &person);
+    if (r < 0)
+        return r == -ENOENT ? 0 : r; /* newer than the copy, or erased */
+    found = store_message_get(txn, ref.enrolment, ref.step, &message);
+    if (found < 0 && found != -ENOENT)
+        return found;
+    if (ref.step >= enrolment.steps || !is_open(found, &message, &enrolment) ||
+        !is_to(headers, person.key))
+        return 0;
+    if (found == 0 && message.state == MESSAGE_UNCERTAIN)
+        return take(txn, listing, item, headers, ref);
+
+    fill(&message, ref, listing, item, headers, &enrolment, person.key);
+    r = store_message_put(txn, &message);
+    if (r == 0)
+        r = counts_move(txn, message.campaign, COUNT(planned), COUNT(intended), 1);
+    return r < 0 ? r : take(txn, listing, item, headers, ref);
+}
+
+int adopt_sent(struct store_txn *txn, struct listing *listing, const struct mail_item *item)
+{
+    struct mail_headers headers = {0};
+    struct message_ref ref = {0};
+    const char *marker;
+    int r = 0;
+
+    mail_headers_parse(&headers, item->headers.data, item->headers.len);
+    marker = mail_header_raw(&headers, "x-postrider-id", 0);
+    if (marker && seal_token_read(listing->engine->options.seal, marker, &ref.enrolment, &ref.step))
+        r = adopt(txn, listing, item, &headers, ref);
+    mail_headers_finish(&headers);
+    return r;
+}

@@ -18,10 +18,12 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -51,6 +53,7 @@ struct daemon {
     struct control *control;
     struct watchdog *watchdog;
     char *base_url;
+    int key_fd; /* held for its lock, to the end of the process */
     bool stopping;
 };
 
@@ -195,6 +198,21 @@ static void store_failed(void *arg, int error)
     _exit(EXIT_IO);
 }
 
+/* A clone of the data directory would send the same mails: on this machine its key betrays it. */
+static int lock_key(struct daemon *daemon)
+{
+    const char *path = daemon->config->master_key_file;
+
+    daemon->key_fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (daemon->key_fd >= 0 && flock(daemon->key_fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return fail(
+            "%s: another daemon runs with this master key, and two with one ledger would send "
+            "the same mails; stop it first, or start this one with a key and a data directory "
+            "of its own",
+            path);
+    return 0;
+}
+
 static int open_store(struct daemon *daemon, bool read_only)
 {
     struct store_options options = {.dir = daemon->config->data,
@@ -209,7 +227,7 @@ static int open_store(struct daemon *daemon, bool read_only)
     if (store_open(&options, &daemon->store, &error) < 0)
         return fail("%s", error);
     store_fatal(daemon->store, store_failed, daemon);
-    return 0;
+    return read_only ? 0 : lock_key(daemon);
 }
 
 /* -- providers
@@ -501,7 +519,7 @@ int main(int argc, char **argv)
         {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
         {"routes", no_argument, NULL, 'r'},       {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},      {0}};
-    struct daemon daemon = {0};
+    struct daemon daemon = {.key_fd = -1};
     bool only_check = false;
     int option, code;
 

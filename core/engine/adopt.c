@@ -99,7 +99,7 @@ static int take(struct store_txn *txn, struct listing *listing, const struct mai
 
     if (r == 0) {
         listing->adopted++;
-        listing->work = listing->work || outcome.work;
+        listing->work = listing->work || outcome.work_at < INT64_MAX;
         if (outcome.next_due < listing->next_due)
             listing->next_due = outcome.next_due;
     }

@@ -130,10 +130,8 @@ struct message_ref {
 int store_open_next(struct store_txn *txn, uint64_t mailbox, struct message_ref after,
                     struct message_ref *ref_r);
 enum identity_kind { IDENTITY_MESSAGE_ID = 1, IDENTITY_THREAD = 2, IDENTITY_PROVIDER = 3 };
-/* Which message of this mailbox has it; for a thread, the newest. Message-IDs compare with the
- * domain folded (the caller hands them over so). */
-/* Message-IDs are found whichever mailbox they were sent from, the other kinds in `mailbox` only.
- */
+/* Which message of this mailbox has it; for a thread, the newest. A Message-ID is found whichever
+ * mailbox it was sent from; they compare with the domain folded (the caller hands them over so). */
 int store_identity_find(struct store_txn *txn, uint64_t mailbox, enum identity_kind kind,
                         const char *text, struct message_ref *ref_r);
 /* Sealed bytes of a message, from intent to settled outcome. */

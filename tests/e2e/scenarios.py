@@ -957,6 +957,72 @@ def case_listing_fails_for_hours(w):
     w.drop("deaf@acme.example")
 
 
+def case_client_secret_no_longer_good(w):
+    """The operator's mistake: owners need not consent again, and it is said what is wrong."""
+    c, person = lonely(w, "secret@acme.example")
+    w.ask("google.token.expire", account="secret@acme.example")
+    fault = w.ask("fault.add", match={"path": "/token"}, when="before", apply={
+        "status": 401, "headers": {"Content-Type": "application/json"},
+        "body": '{"error": "invalid_client", "error_description": "Unauthorized"}'})["fault"]
+    w.wait(hours=5)
+    same(len(w.sent(person)), 1)
+    about = status_of(w, "secret@acme.example")
+    same(about["status"], "active", f"{about}")
+    held = w.story(person)["next"]
+    holds(held["why"], "client")
+    w.ask("fault.clear", fault=fault)
+    same(w.end(c)["sent"], 2)
+    w.drop("secret@acme.example")
+
+
+def case_reconnected_with_less_access(w):
+    """From full to headers mid-campaign: it goes on, without labels."""
+    c, person = lonely(w, "less@acme.example", label="Outreach/Less")
+    w.ask("google.grant.revoke", account="less@acme.example")
+    w.until(lambda: status_of(w, "less@acme.example")["status"] == "reconnect needed")
+    w.drop("less@acme.example")
+    w.mailbox("less@acme.example", "headers")
+    metrics = w.end(c)
+    same((metrics["sent"], metrics["failed"], metrics["uncertain"]), (2, 0, 0), f"{w.story(person)}")
+    w.drop("less@acme.example")
+
+
+def case_answer_while_the_campaign_is_paused(w):
+    w.script("pausing@one.example", "reply", after=HOUR)
+    c = w.campaign("pausing@one.example")
+    w.begin(c)
+    w.until(lambda: w.rig.metrics(c)["sent"] == 1)
+    w.api("POST", f"/v1/campaigns/{c}/pause")
+    w.answered("pausing@one.example")
+    w.api("POST", f"/v1/campaigns/{c}/start")
+    w.end(c)
+    w.stopped("pausing@one.example", "answered", got=1)
+
+
+def case_answer_while_the_daemon_was_down(w):
+    w.script("night@one.example", "reply", after=HOUR)
+    c = w.campaign("night@one.example")
+    w.begin(c)
+    w.until(lambda: w.rig.metrics(c)["sent"] == 1)
+    w.rig.kill()
+    w.ask("clock.jump", by=5 * HOUR)
+    w.rig.start()
+    w.end(c)
+    w.stopped("night@one.example", "answered", got=1)
+
+
+def case_opt_out_long_after(w):
+    """The link of an old mail still counts, also when its campaign is gone."""
+    c = w.campaign("years@one.example", steps=STEPS[:1])
+    w.play(c)
+    link = link_of(w, w.sent("years@one.example")[0])
+    w.api("DELETE", f"/v1/campaigns/{c}")
+    w.ask("clock.jump", by=60 * DAY)
+    same(Browser(w.rig).go(link, {"List-Unsubscribe": "One-Click"})[0], 200)
+    same(w.api("GET", "/v1/people/years@one.example")["suppressed"], True)
+    same(w.rig.metrics(w.campaign("years@one.example"))["stopped"], 2)
+
+
 def case_server_errors(w):
     faults = [w.ask("fault.add", match={"path": "/gmail/*", "nth": n}, when="before", apply=a)["fault"]
               for n, a in ((2, {"status": 503}), (5, "reset"), (7, "goaway"), (9, "garbage"),

@@ -62,6 +62,16 @@ static int64_t due_of(struct brain *brain, struct decide_facts *facts)
                           &sequence->steps[enrolment->step].after);
 }
 
+/* A first mail that was never minted goes from the senders that the campaign has now. */
+static void change_sender(struct enrolment *enrolment, const struct campaign *campaign)
+{
+    for (size_t i = 0; i < campaign->mailbox_count; i++)
+        if (campaign->mailboxes[i] == enrolment->mailbox)
+            return;
+    if (campaign->mailbox_count)
+        enrolment->mailbox = campaign->mailboxes[enrolment->id % campaign->mailbox_count];
+}
+
 static int walk_one(struct store_txn *txn, struct walk *walk, uint64_t id)
 {
     struct brain *brain = &walk->engine->writer;
@@ -78,6 +88,8 @@ static int walk_one(struct store_txn *txn, struct walk *walk, uint64_t id)
             enrolment->due = INT64_MAX;
         } else {
             r = store_message_get(txn, id, enrolment->step, &message);
+            if (r == -ENOENT && enrolment->step == 0)
+                change_sender(enrolment, &facts.campaign);
             if (r == -ENOENT || (r == 0 && message.state == MESSAGE_PLANNED))
                 enrolment->due = due_of(brain, &facts);
             r = r == -ENOENT ? 0 : r;

@@ -1,6 +1,7 @@
 /* sandbox/google_control.c: what tests and the sandbox's user may ask of the Google side. */
 #include "sandbox/google.h"
 #include "sandbox/google_api.h"
+#include "sandbox/google_drafts.h"
 #include "sandbox/google_people.h"
 #include "sandbox/google_tokens.h"
 #include "sandbox/world.h"
@@ -410,6 +411,7 @@ static struct json_object *owner_trash(struct json_object *asked)
     if (!message)
         return failed("google.owner.trash needs \"id\" of a message that is there");
     if (google_json_bool(asked, "forever", false)) {
+        google_draft_forget(message);
         google_message_delete(message);
         return ok();
     }

@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,13 +19,17 @@
 #include <unistd.h>
 
 #define PATIENCE_MS 30000
+#define AGAIN_MS 100 /* real; somebody whose click got no answer clicks again */
+#define TRIES_MAX 100
 #define ANSWER_MAX 65536
 
 struct post {
     struct loop_fd watch;
     struct loop_timer timer;
     struct list node;
-    char *url;
+    char *url, *form;
+    unsigned tries;
+    bool waits; /* for its next try; it has no connection then */
     struct buf out, in;
 };
 
@@ -53,14 +58,51 @@ static void note(const char *url, int status, const char *error)
     journal_line(line);
 }
 
-static void post_closed(struct loop_fd *watch)
+static void post_free(struct post *post)
 {
-    struct post *post = LIST_ENTRY(watch, struct post, watch);
-
     free(post->url);
+    free(post->form);
     buf_finish(&post->out);
     buf_finish(&post->in);
     free(post);
+}
+
+static void post_closed(struct loop_fd *watch)
+{
+    post_free(LIST_ENTRY(watch, struct post, watch));
+}
+
+static void post_start(const char *url, const char *form, unsigned tries);
+
+static void post_leave(struct post *post)
+{
+    loop_timer_stop(&post->timer);
+    list_remove(&post->node);
+    count--;
+}
+
+static void try_again(struct loop_timer *timer)
+{
+    struct post *post = LIST_ENTRY(timer, struct post, timer);
+
+    post_leave(post);
+    post_start(post->url, post->form, post->tries + 1);
+    post_free(post);
+}
+
+/* No answer came: the same again in a moment. It counts as under way, so time does not jump. */
+static void post_wait(const char *url, const char *form, unsigned tries)
+{
+    struct post *post = mem_new(sizeof *post);
+
+    post->url = mem_str(url);
+    post->form = mem_str(form);
+    post->tries = tries;
+    post->waits = true;
+    post->timer.fire = try_again;
+    loop_timer_set(&post->timer, AGAIN_MS);
+    list_add(&posts, &post->node);
+    count++;
 }
 
 static void post_end(struct post *post, const char *error)
@@ -74,9 +116,9 @@ static void post_end(struct post *post, const char *error)
     else if (error == NULL)
         error = "it closed the connection without an answer";
     note(post->url, status, error);
-    loop_timer_stop(&post->timer);
-    list_remove(&post->node);
-    count--;
+    post_leave(post);
+    if (!status && post->tries < TRIES_MAX)
+        post_wait(post->url, post->form, post->tries);
     loop_close(&post->watch);
 }
 
@@ -172,41 +214,59 @@ static int post_connect(struct post *post, const struct sockaddr_in *address)
     return r;
 }
 
-void world_post(const char *url, const char *form)
+static void post_start(const char *url, const char *form, unsigned tries)
 {
-    auto_free char *real_url = routed(url);
     struct sockaddr_in address;
-    const char *path, *why = read_url(real_url, &address, &path);
+    const char *path, *why = read_url(url, &address, &path);
     struct post *post;
     int r;
 
     if (why != NULL) {
-        note(real_url, 0, why);
+        note(url, 0, why);
         return;
     }
     post = mem_new(sizeof *post);
     r = post_connect(post, &address);
     if (r < 0) {
-        note(real_url, 0, strerror(-r));
-        free(post);
+        note(url, 0, strerror(-r));
+        post_free(post);
+        if (tries < TRIES_MAX)
+            post_wait(url, form, tries);
         return;
     }
-    post->url = mem_str(real_url);
+    post->url = mem_str(url);
+    post->form = mem_str(form);
+    post->tries = tries;
     buf_printf(&post->out,
                "POST %s%s HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\n"
                "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n\r\n%s",
-               *path == '/' ? "" : "/", path, (int)(path - real_url - 7), real_url + 7,
-               strlen(form), form);
+               *path == '/' ? "" : "/", path, (int)(path - url - 7), url + 7, strlen(form), form);
     post->timer.fire = too_late;
     loop_timer_set(&post->timer, PATIENCE_MS);
     list_add(&posts, &post->node);
     count++;
 }
 
+void world_post(const char *url, const char *form)
+{
+    auto_free char *real_url = routed(url);
+
+    post_start(real_url, form, 1);
+}
+
 void post_finish(void)
 {
-    while (!list_empty(&posts))
-        post_end(LIST_ENTRY(posts.next, struct post, node), "the sandbox ended");
+    while (!list_empty(&posts)) {
+        struct post *post = LIST_ENTRY(posts.next, struct post, node);
+
+        post->tries = TRIES_MAX;
+        if (!post->waits) {
+            post_end(post, "the sandbox ended");
+            continue;
+        }
+        post_leave(post);
+        post_free(post);
+    }
     while (!list_empty(&routes)) {
         struct route *route = LIST_ENTRY(routes.next, struct route, node);
 

@@ -121,7 +121,7 @@ static void got_messages(struct gmail_job *job, const struct rider_http_response
     size_t count = it->page.count, failed; /* at most a batch: got_page saw to it */
     struct gmail_fetched fetched[WIRE_BATCH_MAX];
     struct gmail_failure failure;
-    const char *ids[WIRE_BATCH_MAX];
+    const char *ids[WIRE_BATCH_MAX] = {0};
     bool older = false;
 
     page_ids(it, ids);

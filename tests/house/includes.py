@@ -59,6 +59,8 @@ def check_core(root, faults):
         allowed = closure(room)
         for number, kind, name in includes(path):
             first = name.split("/")[0]
+            if name == "mutant_chosen.h":  # generated, and only in builds that are wrong on purpose
+                continue
             if kind == '"':
                 target = "sdk" if first == "postrider" else first
                 if target not in allowed:

@@ -99,17 +99,18 @@ static int apply_stops(struct store_txn *txn, const struct answer *answer, uint6
     auto_buf struct buf company = {0};
     int r = 0;
 
-    if (reach == REACH_NOTHING)
-        return 0;
     if (reach == REACH_ENROLMENT)
         return stop_enrolment(txn, &facts->enrolment, &stop);
-    r = stop_person(txn, &facts->person, &stop);
-    if (r == 0 && !facts->person.answered_at) {
+    if (reach == REACH_PERSON)
+        r = stop_person(txn, &facts->person, &stop);
+    /* Also where this campaign goes on: others of theirs may stop on it. */
+    if (r == 0 && !facts->person.answered_at &&
+        (reach == REACH_PERSON || answer->kind == REPLY_HUMAN)) {
         facts->person.answered_at = answer->received ? answer->received : answer->now;
         facts->person.answer_kind = answer->kind;
         r = store_person_put(txn, &facts->person);
     }
-    if (r == 0 && answer->kind == REPLY_HUMAN && sequence->stop_company &&
+    if (r == 0 && reach == REACH_PERSON && answer->kind == REPLY_HUMAN && sequence->stop_company &&
         mail_company(facts->person.key, &company) == 0) {
         stop.rule = "company";
         stop.why = "Somebody of their company answered.";

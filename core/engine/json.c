@@ -299,9 +299,9 @@ static void add_ready(struct json_object *json, struct engine *engine,
     if (!box || !box->session) {
         rule = "mailbox";
         text = mem_printf("%s can't be worked: see the daemon's log", facts->mailbox.address);
-    } else if (box->hold_list > clock_wall()) {
+    } else if (box->hold_list > clock_wall() || box->list_failures) {
         rule = "held";
-        until = box->hold_list;
+        until = box->hold_list > clock_wall() ? box->hold_list : 0;
         text = mem_printf("answers in %s must be looked for first, and that is held up: %s",
                           facts->mailbox.address,
                           facts->pulse.hold_why ? facts->pulse.hold_why : "see the daemon's log");

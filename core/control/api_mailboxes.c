@@ -213,9 +213,10 @@ static void check_status(struct json_object *list, const struct mailbox *mailbox
 }
 
 static void check_pulse(struct json_object *list, const struct mailbox *mailbox,
-                        const struct mailbox_pulse *pulse)
+                        const struct mailbox_pulse *pulse, int64_t poll)
 {
     int64_t now = clock_wall();
+    int64_t stale = 3 * poll > STALE_MS ? 3 * poll : STALE_MS; /* between polls it is quiet */
 
     if (mailbox->status != MAILBOX_ACTIVE)
         return;
@@ -225,8 +226,8 @@ static void check_pulse(struct json_object *list, const struct mailbox *mailbox,
     if (mailbox->access != RIDER_ACCESS_SEND && !pulse->listed_at)
         add_problem(list, "it was never listed to its end, so nothing may be sent from it yet",
                     "wait a minute; if that does not help, see the daemon's log");
-    else if (mailbox->access != RIDER_ACCESS_SEND && now - pulse->listed_at > STALE_MS)
-        add_problem(list, "it was not listed for more than 15 minutes",
+    else if (mailbox->access != RIDER_ACCESS_SEND && now - pulse->listed_at > stale)
+        add_problem(list, "it was not listed for long, so answers in it are not seen",
                     "see the daemon's log for what its provider says");
     if (pulse->failures > 3)
         add_problem(list, "the last attempts all failed", "see the daemon's log");
@@ -253,7 +254,7 @@ static void check_mailbox(struct exchange *exchange)
     json = json_object_new_object();
     list = json_object_new_array();
     check_status(list, &mailbox);
-    check_pulse(list, &mailbox, &pulse);
+    check_pulse(list, &mailbox, &pulse, exchange->control->options.config->poll);
     json_flag(json, "ok", json_object_array_length(list) == 0);
     json_object_object_add(json, "problems", list);
     json_object_object_add(json, "mailbox", json_of(&text));

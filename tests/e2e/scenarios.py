@@ -226,6 +226,19 @@ def case_person_stops_everywhere(w):
     holds(json.dumps(w.story("both@one.example", 1)), "answered")
 
 
+def case_each_campaign_has_its_own_rule(w):
+    """An answer to a campaign that goes on stops the one that does not."""
+    w.script("news@one.example", "reply")
+    news = w.campaign("news@one.example", stop={"on": ["unsubscribe"]})
+    w.begin(news)
+    w.answered("news@one.example")
+    other = w.campaign("news@one.example")
+    metrics = w.play(other)
+    same((metrics["sent"], metrics["stopped"]), (0, 2))
+    w.stopped("news@one.example", "answered", 1)
+    same(w.end(news)["sent"], 2)
+
+
 def answer_case(act, *evidence, other=False):
     def case(w):
         person = f"{act.replace('_', '-')}@one.example"
@@ -964,13 +977,13 @@ def case_client_secret_no_longer_good(w):
     fault = w.ask("fault.add", match={"path": "/token"}, when="before", apply={
         "status": 401, "headers": {"Content-Type": "application/json"},
         "body": '{"error": "invalid_client", "error_description": "Unauthorized"}'})["fault"]
-    w.wait(hours=5)
-    same(len(w.sent(person)), 1)
-    about = status_of(w, "secret@acme.example")
-    same(about["status"], "active", f"{about}")
-    held = w.story(person)["next"]
-    holds(held["why"], "client")
-    w.ask("fault.clear", fault=fault)
+    try:
+        w.wait(hours=5)
+        same(len(w.sent(person)), 1)
+        same(status_of(w, "secret@acme.example")["status"], "active")
+        holds(w.story(person)["next"]["why"], "client_id")
+    finally:
+        w.ask("fault.clear", fault=fault)
     same(w.end(c)["sent"], 2)
     w.drop("secret@acme.example")
 
@@ -1063,6 +1076,50 @@ def case_settle_an_uncertain_message(w):
     holds(w.refused("POST", f"/v1/messages/{ids['doubt@one.example']}/settle", {"sent": True}),
           "not uncertain")
     w.drop("blind@acme.example")
+
+
+def case_stopped_while_in_doubt(w):
+    """Who opted out while their message was uncertain gets nothing more, however it is settled."""
+    w.mailbox("dim@acme.example", "send")
+    people = ["fog0@one.example", "fog1@one.example"]
+    c = w.campaign(*people, senders=["dim@acme.example"], stop={"on": ["unsubscribe"]})
+    fault = w.ask("fault.add", match={"method": "POST", "path": "*/messages/send"}, when="after",
+                  apply="rst_stream", times=2)["fault"]
+    w.begin(c)
+    w.until(lambda: w.rig.metrics(c)["uncertain"] == 2)
+    w.ask("fault.clear", fault=fault)
+    for person in people:
+        w.rig.cli("person", "suppress", person)
+    w.adds_up(w.rig.metrics(c), c)
+    ids = {r["to"]: r["message"] for r in w.api("GET", "/v1/messages?state=uncertain")["messages"]}
+    w.rig.cli("message", "settle", ids[people[0]], "sent")
+    w.rig.cli("message", "settle", ids[people[1]], "not-sent")
+    metrics = w.end(c)
+    same((metrics["sent"], metrics["stopped"], metrics["uncertain"]), (1, 3, 0))
+    w.wait(hours=4)
+    for person in people:
+        w.stopped(person, "suppressed", got=1)
+    w.drop("dim@acme.example")
+
+
+def case_steps_added_while_in_doubt(w):
+    w.mailbox("haze@acme.example", "send")
+    text = json.loads(w.text(senders=["haze@acme.example"], stop={"on": ["unsubscribe"]}, steps=STEPS[:1]))
+    c = w.rig.campaign(json.dumps(text), w.people("mist@one.example"))
+    w.ask("fault.add", match={"method": "POST", "path": "*/messages/send"}, when="after",
+          apply="rst_stream", times=1)
+    w.begin(c)
+    w.until(lambda: w.rig.metrics(c)["uncertain"] == 1)
+    text["steps"].append(STEPS[1])
+    w.api("PUT", f"/v1/campaigns/{c}", json.dumps(text), kind="application/yaml")
+    w.rig.sandbox.wait_for(lambda: w.rig.metrics(c)["messages"] == 2)
+    w.adds_up(w.rig.metrics(c), c)
+    same(w.rig.metrics(c)["planned"], 1)
+    text["steps"] = [STEPS[0]]
+    message = w.api("GET", "/v1/messages?state=uncertain")["messages"][0]["message"]
+    w.rig.cli("message", "settle", message, "sent")
+    same(w.end(c)["sent"], 2)
+    w.drop("haze@acme.example")
 
 
 def case_answer_lost_after_acceptance(w):

@@ -198,13 +198,15 @@ static bool can(const struct box *box, uint32_t what)
 
 static bool fresh(const struct box *box, int64_t now)
 {
-    return MUTANT(stale_mint) || !can(box, RIDER_CAN_LIST) || box->listed_at + FRESH_MS > now;
+    return MUTANT(stale_mint) || !can(box, RIDER_CAN_LIST) ||
+           (box->listed_at + FRESH_MS > now &&
+            box->listed_at <= now); /* not before it was set back */
 }
 
 /* Before it is stale, so that a long page of what we sent ourselves does not hold up the rest. */
 static bool due_for_listing(const struct box *box, int64_t now)
 {
-    return box->more || box->listed_at + REFRESH_MS <= now;
+    return box->more || box->listed_at + REFRESH_MS <= now || box->listed_at > now;
 }
 
 static bool may_mint(struct box *box, int64_t now)
@@ -294,6 +296,15 @@ static void session_closed(void *arg)
     box_free(arg);
 }
 
+/* The clock may have been set back: what is further off than we ever wait was meant for another. */
+static void poll_in_time(struct box *box, int64_t now)
+{
+    int64_t poll = box->engine->options.config->poll;
+
+    if (box->poll_at > now + (poll > BACKOFF_MAX_MS ? poll : BACKOFF_MAX_MS))
+        box->poll_at = now;
+}
+
 static void box_turn(void *arg)
 {
     struct box *box = arg;
@@ -311,6 +322,7 @@ static void box_turn(void *arg)
         }
         return;
     }
+    poll_in_time(box, now);
     box_act(box, now);
     box_arm(box, now);
 }

@@ -141,7 +141,7 @@ static int others_fresh(struct store_txn *txn, struct plan *plan, const struct d
         r = store_pulse_get(txn, other.mailbox, &pulse);
         if (r < 0 && r != -ENOENT)
             return r;
-        if (pulse.listed_at < oldest) {
+        if (pulse.listed_at < oldest || pulse.listed_at > plan->now) {
             plan_stale(plan, other.mailbox);
             *fresh_r = false;
         }

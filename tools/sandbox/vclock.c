@@ -343,8 +343,23 @@ static struct json_object *jump(struct json_object *asked)
         return control_error("clock.jump: say \"to\" (Unix ms, or 2027-01-04T09:00:00Z) or \"by\" "
                              "(ms)");
     if (target < world_now())
-        return control_error("clock.jump: time does not go back; start a new sandbox with --start");
+        return control_error(
+            "clock.jump: time does not go back by a jump; clock.back sets it back");
     jump_to(target);
+    return now_answer();
+}
+
+/* As somebody sets a clock: what is due stays where it is, and so comes later. */
+static struct json_object *set_back(struct json_object *asked)
+{
+    struct json_object *value;
+
+    if (!json_object_object_get_ex(asked, "by", &value) || json_object_get_int64(value) <= 0)
+        return control_error("clock.back: \"by\" is missing: how many ms to set it back");
+    clock_set_offset(clock_offset() - json_object_get_int64(value));
+    vclock.jump++;
+    vclock.last_jump = clock_monotonic();
+    lines_each(vclock.lines, tell, NULL);
     return now_answer();
 }
 
@@ -356,6 +371,8 @@ struct json_object *vclock_command(const char *verb, struct json_object *asked)
         return set_mode(asked);
     if (strcmp(verb, "clock.jump") == 0)
         return jump(asked);
+    if (strcmp(verb, "clock.back") == 0)
+        return set_back(asked);
     if (strcmp(verb, "pace") == 0)
         return set_pace(asked);
     return NULL;

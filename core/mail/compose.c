@@ -4,18 +4,19 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "mail/address.h"
+#include "mail/encode.h"
 #include "mail/words.h"
 
 #include <errno.h>
-#include <gmime/gmime.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-enum { VALUE_MAX = 900, ID_MAX = 500, LINE_PLAIN = 76 };
+enum { VALUE_MAX = 900, ID_MAX = 500, LINE_PLAIN = 76, BOUNDARY_SIZE = 40, HEADERS_USUAL = 1500 };
 
-/* ---- what may not be: all of it is refused here, before GMime, which would encode it ----------
+/* ---- what may not be: all of it is refused here, before a byte is written ---------------------
  */
 
 static int refuse(struct buf *error_r, const char *format, ...)
@@ -222,76 +223,68 @@ static int check(const struct mail_draft *draft, struct buf *error_r)
 /* ---- the header fields ------------------------------------------------------------------------
  */
 
-/* Sets a field to just these bytes: what GMime would fold or encode by itself stays as it is. */
-static void put_raw(GMimeMessage *message, const char *name, const char *value)
+static void put_name(struct buf *out, const char *field)
 {
-    GMimeHeaderList *list = g_mime_object_get_header_list(GMIME_OBJECT(message));
-    GMimeHeader *header;
-
-    g_mime_header_list_append(list, name, "", NULL);
-    header = g_mime_header_list_get_header_at(list, g_mime_header_list_get_count(list) - 1);
-    g_mime_header_set_raw_value(header, value);
+    buf_add_str(out, field);
+    buf_add(out, ": ", 2);
 }
 
-static void put_mailbox(GMimeMessage *message, const char *field, const char *name,
-                        const char *address)
+static void put_line(struct buf *out, const char *field, const char *value)
 {
-    auto_buf struct buf value = {0}, wire = {0};
+    put_name(out, field);
+    buf_add_str(out, value);
+    buf_add(out, "\r\n", 2);
+}
+
+static void put_mailbox(struct buf *out, const char *field, const char *name, const char *address)
+{
+    auto_buf struct buf wire = {0};
     size_t column = strlen(field) + 2;
 
     mail_address_wire(address, &wire);
-    buf_add_char(&value, ' ');
+    put_name(out, field);
     if (name && name[strspn(name, " \t")]) {
-        column = mail_words_phrase(&value, name, column);
-        buf_add_str(&value, column + wire.len + 3 > LINE_PLAIN ? "\r\n <" : " <");
-        buf_printf(&value, "%s>\r\n", wire.data);
+        column = mail_words_phrase(out, name, column);
+        buf_add_str(out, column + wire.len + 3 > LINE_PLAIN ? "\r\n <" : " <");
+        buf_add(out, wire.data, wire.len);
+        buf_add_char(out, '>');
     } else {
-        buf_printf(&value, "%s\r\n", wire.data);
+        buf_add(out, wire.data, wire.len);
     }
-    put_raw(message, field, value.data);
-}
-
-static void put_subject(GMimeMessage *message, const char *subject)
-{
-    auto_buf struct buf value = {0};
-
-    buf_add_char(&value, ' ');
-    mail_words_text(&value, subject, strlen("Subject: "));
-    buf_add_str(&value, "\r\n");
-    put_raw(message, "Subject", value.data);
+    buf_add_str(out, "\r\n");
 }
 
 /* RFC 5322 3.3, in the sender's own zone; never by locale. */
-static void put_date(GMimeMessage *message, int64_t date, int32_t offset)
+static void put_date(struct buf *out, int64_t date, int32_t offset)
 {
     static const char days[] = "SunMonTueWedThuFriSat",
                       months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     time_t seconds = (time_t)(date / 1000 + offset * 60);
     int away = offset < 0 ? -offset : offset;
     struct tm tm;
-    auto_buf struct buf value = {0};
 
     gmtime_r(&seconds, &tm);
-    buf_printf(&value, " %.3s, %d %.3s %d %02d:%02d:%02d %c%02d%02d\r\n", days + 3 * tm.tm_wday,
+    buf_printf(out, "Date: %.3s, %d %.3s %d %02d:%02d:%02d %c%02d%02d\r\n", days + 3 * tm.tm_wday,
                tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
                tm.tm_sec, offset < 0 ? '-' : '+', away / 60, away % 60);
-    put_raw(message, "Date", value.data);
 }
 
-static void put_id(GMimeMessage *message, const char *field, const char *id)
+static void put_id(struct buf *out, const char *field, const char *id)
 {
-    auto_buf struct buf value = {0}, wire = {0};
+    auto_buf struct buf wire = {0};
 
+    put_name(out, field);
+    buf_add_char(out, '<');
     if (mail_address_wire(id, &wire) == 0) /* its domain may be of another script */
-        id = wire.data;
-    buf_printf(&value, " <%s>\r\n", id);
-    put_raw(message, field, value.data);
+        buf_add(out, wire.data, wire.len);
+    else
+        buf_add_str(out, id);
+    buf_add_str(out, ">\r\n");
 }
 
 /* The first and the newest, a line each (RFC 5322 3.6.4 lets a chain be cut). */
-static void put_references(GMimeMessage *message, const char *const *ids)
+static void put_references(struct buf *out, const char *const *ids)
 {
-    auto_buf struct buf value = {0};
     size_t count = 0;
 
     while (ids[count])
@@ -299,186 +292,112 @@ static void put_references(GMimeMessage *message, const char *const *ids)
     for (size_t i = 0; i < count; i++) {
         if (i > 0 && i + (MAIL_REFERENCES_MAX - 1) < count)
             continue;
-        buf_printf(&value, "%s <%s>", value.len ? "\r\n" : "", ids[i]);
+        buf_add_str(out, i ? " <" : "References: <");
+        buf_add_str(out, ids[i]);
+        buf_add_str(out, ">\r\n");
     }
-    if (!value.len)
-        return;
-    buf_add_str(&value, "\r\n");
-    put_raw(message, "References", value.data);
 }
 
 /* Never RFC 2047, folded at the comma only (RFC 2369, RFC 8058). */
-static void put_unsubscribe(GMimeMessage *message, const struct mail_draft *draft)
+static void put_unsubscribe(struct buf *out, const struct mail_draft *draft)
 {
     const char *url = draft->unsubscribe_url, *mailto = draft->unsubscribe_mailto;
-    auto_buf struct buf value = {0};
 
     if (!url && !mailto)
         return;
-    if (url)
-        buf_printf(&value, " <%s>%s", url, mailto ? ",\r\n" : "");
-    if (mailto)
-        buf_printf(&value, " <%s%s>", text_starts(mailto, "mailto:") ? "" : "mailto:", mailto);
-    buf_add_str(&value, "\r\n");
-    put_raw(message, "List-Unsubscribe", value.data);
-    if (draft->one_click)
-        put_raw(message, "List-Unsubscribe-Post", " List-Unsubscribe=One-Click\r\n");
-}
-
-static void put_extra(GMimeMessage *message, const char *header)
-{
-    const char *colon = strchr(header, ':');
-    auto_free char *name = mem_strn(header, (size_t)(colon - header));
-    auto_buf struct buf value = {0};
-
-    buf_printf(&value, " %s\r\n", colon + 1 + strspn(colon + 1, " \t"));
-    put_raw(message, name, value.data);
-}
-
-static void put_headers(GMimeMessage *message, const struct mail_draft *draft)
-{
-    put_mailbox(message, "From", draft->from_name, draft->from);
-    put_mailbox(message, "To", draft->to_name, draft->to);
-    if (draft->reply_to)
-        put_mailbox(message, "Reply-To", NULL, draft->reply_to);
-    put_subject(message, draft->subject);
-    put_date(message, draft->date, draft->utc_offset);
-    put_id(message, "Message-ID", draft->message_id);
-    if (draft->in_reply_to)
-        put_id(message, "In-Reply-To", draft->in_reply_to);
-    if (draft->references)
-        put_references(message, draft->references);
-    if (draft->marker) {
-        auto_free char *value = mem_printf(" %s\r\n", draft->marker);
-
-        put_raw(message, "X-Postrider-Id", value);
+    put_name(out, "List-Unsubscribe");
+    if (url) {
+        buf_add_char(out, '<');
+        buf_add_str(out, url);
+        buf_add_str(out, mailto ? ">,\r\n " : ">");
     }
-    put_unsubscribe(message, draft);
+    if (mailto) {
+        buf_add_str(out, text_starts(mailto, "mailto:") ? "<" : "<mailto:");
+        buf_add_str(out, mailto);
+        buf_add_char(out, '>');
+    }
+    buf_add_str(out, "\r\n");
+    if (draft->one_click)
+        put_line(out, "List-Unsubscribe-Post", "List-Unsubscribe=One-Click");
+}
+
+static void put_extra(struct buf *out, const char *header)
+{
+    const char *colon = strchr(header, ':'), *value = colon + 1;
+
+    buf_add(out, header, (size_t)(value - header));
+    buf_add_char(out, ' ');
+    buf_add_str(out, value + strspn(value, " \t"));
+    buf_add_str(out, "\r\n");
+}
+
+static void put_headers(struct buf *out, const struct mail_draft *draft)
+{
+    put_mailbox(out, "From", draft->from_name, draft->from);
+    put_mailbox(out, "To", draft->to_name, draft->to);
+    if (draft->reply_to)
+        put_mailbox(out, "Reply-To", NULL, draft->reply_to);
+    put_name(out, "Subject");
+    mail_words_text(out, draft->subject, strlen("Subject: "));
+    buf_add_str(out, "\r\n");
+    put_date(out, draft->date, draft->utc_offset);
+    put_id(out, "Message-ID", draft->message_id);
+    if (draft->in_reply_to)
+        put_id(out, "In-Reply-To", draft->in_reply_to);
+    if (draft->references)
+        put_references(out, draft->references);
+    if (draft->marker)
+        put_line(out, "X-Postrider-Id", draft->marker);
+    put_unsubscribe(out, draft);
     for (const char *const *extra = draft->extra_headers; extra && *extra; extra++)
-        put_extra(message, *extra);
+        put_extra(out, *extra);
+    put_line(out, "MIME-Version", "1.0");
 }
 
 /* ---- the bodies -------------------------------------------------------------------------------
  */
 
-/* Every kind of line end becomes CRLF; the text ends in one. */
-static void canonical(const char *text, struct buf *out)
-{
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (c == '\r' || c == '\n' || c == '\v' || c == '\f') {
-            buf_add_str(out, "\r\n");
-            text += c == '\r' && text[1] == '\n';
-        } else if ((c >= 0x20 && c != 0x7f) || c == '\t') {
-            buf_add_char(out, (char)c);
-        }
-    }
-    if (!out->len || out->data[out->len - 1] != '\n')
-        buf_add_str(out, "\r\n");
-}
-
-/* Plain where every relay passes it; base64 where quoted printable would be the longer one. */
-static GMimeContentEncoding fitting(const struct buf *text)
-{
-    size_t column = 0, high = 0, longest = 0;
-
-    for (size_t i = 0; i < text->len; i++) {
-        column = text->data[i] == '\n' ? 0 : column + 1;
-        longest = column > longest ? column : longest;
-        high += (unsigned char)text->data[i] >= 0x80;
-    }
-    if (!high && longest <= LINE_PLAIN + 1 && !strstr(text->data, "=_") &&
-        !strstr(text->data, " \r\n") && strncmp(text->data, "From ", 5) != 0 &&
-        !strstr(text->data, "\nFrom "))
-        return GMIME_CONTENT_ENCODING_7BIT;
-    return high > text->len / 6 ? GMIME_CONTENT_ENCODING_BASE64
-                                : GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE;
-}
-
-static GMimeObject *text_part(const char *subtype, const char *text)
-{
-    GMimePart *part = g_mime_part_new_with_type("text", subtype);
-    auto_buf struct buf bytes = {0};
-    GMimeContentEncoding encoding;
-    GMimeDataWrapper *content;
-    GMimeStream *stream;
-
-    canonical(text, &bytes);
-    encoding = fitting(&bytes);
-    stream = g_mime_stream_mem_new_with_buffer(bytes.data, bytes.len);
-    content = g_mime_data_wrapper_new_with_stream(stream, GMIME_CONTENT_ENCODING_DEFAULT);
-    g_mime_object_set_content_type_parameter(GMIME_OBJECT(part), "charset", "utf-8");
-    g_mime_part_set_content(part, content);
-    g_mime_part_set_content_encoding(part, encoding);
-    g_object_unref(content);
-    g_object_unref(stream);
-    return GMIME_OBJECT(part);
-}
-
 /* From the message id, so that the same parts give the same bytes. "=_" stands in no part: the
  * encodings can't produce it, and what has it is not sent plain. */
-static void set_boundary(GMimeMultipart *multipart, const char *message_id)
+static void make_boundary(const char *message_id, char boundary[BOUNDARY_SIZE])
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    char boundary[40];
 
     for (const char *c = message_id; *c; c++)
         hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-    snprintf(boundary, sizeof(boundary), "=_postrider_%016" PRIx64, hash);
-    g_mime_multipart_set_boundary(multipart, boundary);
+    snprintf(boundary, BOUNDARY_SIZE, "=_postrider_%016" PRIx64, hash);
 }
 
-static GMimeObject *bodies(const struct mail_draft *draft)
+static void put_bodies(struct buf *out, const struct mail_draft *draft)
 {
-    GMimeMultipart *multipart;
-    GMimeObject *part;
     auto_buf struct buf made = {0};
+    char boundary[BOUNDARY_SIZE];
 
-    if (!draft->html)
-        return text_part("plain", draft->text);
+    if (!draft->html) {
+        mail_part_write(out, "plain", draft->text);
+        return;
+    }
     if (!draft->text)
         mail_html_text(draft->html, &made);
-    multipart = g_mime_multipart_new_with_subtype("alternative");
-    set_boundary(multipart, draft->message_id);
-    part = text_part("plain", draft->text ? draft->text : buf_text(&made));
-    g_mime_multipart_add(multipart, part);
-    g_object_unref(part);
-    part = text_part("html", draft->html);
-    g_mime_multipart_add(multipart, part);
-    g_object_unref(part);
-    return GMIME_OBJECT(multipart);
-}
-
-static void write_message(GMimeMessage *message, struct buf *out)
-{
-    GMimeFormatOptions *options = g_mime_format_options_new();
-    GMimeStream *stream = g_mime_stream_mem_new();
-    GByteArray *bytes;
-
-    g_mime_format_options_set_newline_format(options, GMIME_NEWLINE_FORMAT_DOS);
-    g_mime_object_write_to_stream(GMIME_OBJECT(message), options, stream);
-    bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
-    buf_add(out, bytes->data, bytes->len);
-    g_object_unref(stream);
-    g_mime_format_options_free(options);
+    make_boundary(draft->message_id, boundary);
+    buf_printf(out, "Content-Type: multipart/alternative; boundary=\"%s\"\r\n\r\n--%s\r\n",
+               boundary, boundary);
+    mail_part_write(out, "plain", draft->text ? draft->text : buf_text(&made));
+    buf_printf(out, "\r\n--%s\r\n", boundary);
+    mail_part_write(out, "html", draft->html);
+    buf_printf(out, "\r\n--%s--\r\n", boundary);
 }
 
 int mail_compose(const struct mail_draft *draft, struct buf *rfc5322_r, struct buf *error_r)
 {
-    GMimeMessage *message;
-    GMimeObject *body;
+    size_t body = (draft->text ? strlen(draft->text) : 0) + (draft->html ? strlen(draft->html) : 0);
     int r = check(draft, error_r);
 
     if (r < 0)
         return r;
-    message = g_mime_message_new(FALSE);
-    put_headers(message, draft);
-    body = bodies(draft);
-    g_mime_message_set_mime_part(message, body);
-    g_object_unref(body);
-    write_message(message, rfc5322_r);
-    g_object_unref(message);
+    buf_reserve(rfc5322_r, body + body / 8 + HEADERS_USUAL);
+    put_headers(rfc5322_r, draft);
+    put_bodies(rfc5322_r, draft);
     return 0;
 }
 

@@ -23,7 +23,7 @@ enum {
 };
 static const size_t swallow_api = (size_t)64 * 1024 * 1024;
 
-struct caller { /* one connection of the people's listener */
+struct caller { /* one connection; the API's may take their time */
     struct list node;
     struct MHD_Connection *connection;
     int64_t since;
@@ -295,7 +295,9 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **s
     }
 }
 
-/* libmicrohttpd's timeout begins anew with each byte; this one does not. */
+/* libmicrohttpd's timeout begins anew with each byte; this one does not. And where accept() failed,
+ * or all connections were taken, it stops listening until a later run, which nothing else may
+ * bring. */
 static void on_sweep(void *arg)
 {
     struct listener *listener = arg;
@@ -306,12 +308,13 @@ static void on_sweep(void *arg)
         struct caller *caller = LIST_ENTRY(node, struct caller, node);
         const union MHD_ConnectionInfo *info;
 
-        if (caller->waits || now - caller->since < PERSON_MS)
+        if (!listener->options.people || caller->waits || now - caller->since < PERSON_MS)
             continue;
         info = MHD_get_connection_info(caller->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         if (info)
             shutdown(info->connect_fd, SHUT_RDWR);
     }
+    listener_run(listener);
     loop_timer_in(listener->sweep, SWEEP_MS);
 }
 
@@ -366,10 +369,8 @@ struct listener *listener_new(const struct listener_options *options)
     info = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     listener->watch =
         loop_fd_watch(options->loop, info->epoll_fd, LOOP_READABLE, on_ready, listener);
-    if (options->people) {
-        listener->sweep = loop_timer_new(options->loop, on_sweep, listener);
-        loop_timer_in(listener->sweep, SWEEP_MS);
-    }
+    listener->sweep = loop_timer_new(options->loop, on_sweep, listener);
+    loop_timer_in(listener->sweep, SWEEP_MS);
     return listener;
 }
 

@@ -65,6 +65,15 @@ void box_work_at(struct box *box, int64_t at)
         box->work_at = at;
 }
 
+/* What a gap is counted from has ended: the next may be planned. */
+void box_gap_over(struct box *box)
+{
+    if (!box->gapped)
+        return;
+    box->gapped = false;
+    box_plan_at(box, clock_wall());
+}
+
 void box_doubt(struct box *box, struct message_ref ref, int64_t at, unsigned tries)
 {
     struct doubt *doubt = mem_new(sizeof(*doubt));

@@ -15,6 +15,7 @@
 struct loop_timer;
 
 enum {
+    GAP_SLACK_MS = 500, /* a send this soon after its mint counts as then */
     FRESH_MS = 5000,    /* a mint needs a listing no older than this */
     REFRESH_MS = 3000,  /* while there is more to mint, listed again by then */
     RESOLVE_MS = 10000, /* a last identity not known by then is asked for, when nothing is sent */
@@ -89,7 +90,8 @@ struct box { /* a mailbox that is being worked */
     unsigned sending, waiting, flying; /* minted and not ended; of these in `ready`; in flight */
     unsigned send_failures, list_failures, work_failures;
     bool posted, recovered, recovering, listing, planning, asking, working, more, closing, reopen;
-    bool idle; /* as of the last turn */
+    bool gapped; /* something waits for what is in flight, to keep its gap from then */
+    bool idle;   /* as of the last turn */
 };
 
 /* -- submits, counted ----------------------------------------------------------------- */
@@ -106,6 +108,7 @@ void box_wake(struct box *box);                /* a turn soon */
 void box_plan_at(struct box *box, int64_t at); /* something may be due then */
 void box_work_at(struct box *box, int64_t at);
 void box_hold(struct box *box, const struct rider_failure *failure, unsigned failures);
+void box_gap_over(struct box *box);
 void box_doubt(struct box *box, struct message_ref ref, int64_t at, unsigned tries);
 bool box_quiet(const struct box *box);
 bool box_idle(const struct box *box);         /* nothing is being sent, and nothing is due */

@@ -135,6 +135,18 @@ static int resolve_later(struct store_txn *txn, struct outcome *outcome,
     return work_add(txn, &work);
 }
 
+/* The gap to the next mail counts from when this one went, which may be later than its mint. */
+static int move_last_sent(struct store_txn *txn, const struct outcome *outcome,
+                          const struct message *message, struct decide_facts *facts)
+{
+    if (facts->mailbox.id != message->mailbox ||
+        outcome->now <= facts->pulse.last_sent_at + GAP_SLACK_MS)
+        return 0;
+    facts->pulse.mailbox = message->mailbox;
+    facts->pulse.last_sent_at = outcome->now;
+    return store_pulse_put(txn, &facts->pulse);
+}
+
 static int apply_sent(struct store_txn *txn, struct outcome *outcome, struct message *message,
                       struct decide_facts *facts)
 {
@@ -155,6 +167,8 @@ static int apply_sent(struct store_txn *txn, struct outcome *outcome, struct mes
         r = counts_move(txn, message->campaign, from, COUNT(sent), 1);
     if (r == 0)
         r = step_on(txn, outcome, message, facts);
+    if (r == 0)
+        r = move_last_sent(txn, outcome, message, facts);
     if (r == 0)
         r = label_sent(txn, outcome, message, facts->sequence);
     if (r == 0)

@@ -18,6 +18,7 @@ struct plan {
     uint64_t mailbox;
     int64_t now;
     size_t slots, looked;
+    size_t in_flight; /* minted before, not known to be sent yet */
     uint32_t can;
     struct lane_hold *held; /* lanes not to be asked, copied from the box */
     size_t held_count;
@@ -29,6 +30,7 @@ struct plan {
     uint64_t *stale; /* mailboxes to be listed first */
     size_t stale_count;
     int64_t next;
+    bool gapped; /* a lane waits for what is in flight, to keep its gap from then */
 };
 
 void sending_free(struct sending *sending)
@@ -81,6 +83,7 @@ static void plan_clear(struct plan *plan)
     plan->stale = NULL;
     plan->hold_count = plan->stale_count = plan->minted_count = plan->looked = 0;
     plan->next = INT64_MAX;
+    plan->gapped = false;
 }
 
 static void plan_free(struct plan *plan)
@@ -391,6 +394,10 @@ static int plan_one(struct store_txn *txn, struct plan *plan, struct decide_fact
         return r;
     switch (decision.verdict) {
     case DECIDE_GO:
+        if (facts->sequence->limits.gap_max > 0 && plan->in_flight) {
+            plan->gapped = *lane_held_r = true;
+            return 0;
+        }
         r = others_fresh(txn, plan, facts, &fresh);
         if (r < 0)
             return r;
@@ -499,6 +506,9 @@ static void plan_done(void *arg, int status)
     } else {
         keep_holds(box, plan);
         box_plan_at(box, plan->next);
+        box->gapped = plan->gapped;
+        if (!box->sending && !box->asking && list_empty(&box->doubts))
+            box_gap_over(box); /* it ended while this was planned */
     }
     for (size_t i = 0; status == 0 && i < plan->stale_count; i++) {
         struct box *other = box_of(box->engine, plan->stale[i]);
@@ -533,6 +543,7 @@ void plan_start(struct box *box)
     plan->slots -= box->waiting < plan->slots ? box->waiting : plan->slots;
     if (plan->slots > PLAN_BATCH)
         plan->slots = PLAN_BATCH;
+    plan->in_flight = box->sending + !list_empty(&box->doubts) + box->asking;
     plan->held = mem_dup(box->holds, box->hold_count * sizeof(*box->holds));
     plan->held_count = box->hold_count;
     box->planning = true;

@@ -62,6 +62,7 @@ static void question_end(struct question *question)
     free(question->to);
     free(question);
     box->asking = false;
+    box_gap_over(box);
     box_wake(box);
 }
 

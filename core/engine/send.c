@@ -39,6 +39,7 @@ static void sending_end(struct sending *sending)
 
     box->sending--;
     sending_free(sending);
+    box_gap_over(box);
     box_wake(box);
 }
 

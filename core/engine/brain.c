@@ -82,41 +82,55 @@ int64_t brain_day(const struct brain *brain, const char *zone_name_, int64_t now
     return day;
 }
 
-static int load_rest(struct store_txn *txn, struct brain *brain, struct decide_facts *facts)
+int decide_load_lane(struct store_txn *txn, struct brain *brain, uint64_t mailbox,
+                     uint64_t campaign, struct decide_facts *facts)
 {
-    int r = store_campaign_get(txn, facts->enrolment.campaign, &facts->campaign);
+    int r = store_campaign_get(txn, campaign, &facts->campaign);
 
     if (r == 0)
-        r = store_mailbox_get(txn, facts->enrolment.mailbox, &facts->mailbox);
+        r = store_mailbox_get(txn, mailbox, &facts->mailbox);
     if (r == 0) {
-        r = store_pulse_get(txn, facts->enrolment.mailbox, &facts->pulse);
+        r = store_pulse_get(txn, mailbox, &facts->pulse);
         r = r == -ENOENT ? 0 : r;
     }
     if (r == 0) {
-        r = store_lane_get(txn, facts->mailbox.id, facts->campaign.id, &facts->lane);
+        r = store_lane_get(txn, mailbox, campaign, &facts->lane);
         r = r == -ENOENT ? 0 : r;
     }
     return r < 0 ? r : brain_sequence(brain, &facts->campaign, &facts->sequence);
 }
 
+int decide_load_person(struct store_txn *txn, uint64_t enrolment, struct decide_facts *facts)
+{
+    int r;
+
+    record_enrolment_finish(&facts->enrolment);
+    record_person_finish(&facts->person);
+    facts->enrolment = (struct enrolment){0};
+    facts->person = (struct person){0};
+    r = store_enrolment_get(txn, enrolment, &facts->enrolment);
+    return r < 0 ? r : store_person_get(txn, facts->enrolment.person, &facts->person);
+}
+
+static int load_lane_of(struct store_txn *txn, struct brain *brain, struct decide_facts *facts)
+{
+    return decide_load_lane(txn, brain, facts->enrolment.mailbox, facts->enrolment.campaign, facts);
+}
+
 int decide_load(struct store_txn *txn, struct brain *brain, uint64_t enrolment,
                 struct decide_facts *facts)
 {
-    int r = store_enrolment_get(txn, enrolment, &facts->enrolment);
+    int r = decide_load_person(txn, enrolment, facts);
 
-    if (r == 0)
-        r = store_person_get(txn, facts->enrolment.person, &facts->person);
-    return r < 0 ? r : load_rest(txn, brain, facts);
+    return r < 0 ? r : load_lane_of(txn, brain, facts);
 }
 
 int decide_load_erased(struct store_txn *txn, struct brain *brain, uint64_t enrolment,
                        struct decide_facts *facts)
 {
-    int r = store_enrolment_get(txn, enrolment, &facts->enrolment);
+    int r = decide_load_person(txn, enrolment, facts);
 
-    if (r == 0)
-        r = store_person_get(txn, facts->enrolment.person, &facts->person);
-    return r < 0 && (r != -ENOENT || !facts->enrolment.id) ? r : load_rest(txn, brain, facts);
+    return r < 0 && (r != -ENOENT || !facts->enrolment.id) ? r : load_lane_of(txn, brain, facts);
 }
 
 void decide_facts_finish(struct decide_facts *facts)

@@ -287,6 +287,10 @@ int decide_load(struct store_txn *txn, struct brain *brain, uint64_t enrolment,
 /* Also where the person was erased: facts->person is empty then, the ledger goes on. */
 int decide_load_erased(struct store_txn *txn, struct brain *brain, uint64_t enrolment,
                        struct decide_facts *facts);
+/* The same in two halves: what all enrolments of a lane share, and one of them after the other. */
+int decide_load_lane(struct store_txn *txn, struct brain *brain, uint64_t mailbox,
+                     uint64_t campaign, struct decide_facts *facts);
+int decide_load_person(struct store_txn *txn, uint64_t enrolment, struct decide_facts *facts);
 void decide_facts_finish(struct decide_facts *facts);
 int decide_ask(struct store_txn *txn, struct brain *brain, struct decide_facts *facts, int64_t now,
                struct decision *decision);

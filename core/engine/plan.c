@@ -240,15 +240,15 @@ static int save_body(struct store_txn *txn, struct plan *plan, const struct mess
     return r < 0 ? r : store_body_put(txn, ref, buf_bytes(&sealed));
 }
 
-static int count_send(struct store_txn *txn, struct plan *plan, struct decide_facts *facts)
+/* In memory: the lane's facts are put once, when it has been worked through. */
+static void count_send(struct plan *plan, struct decide_facts *facts)
 {
     int64_t day = brain_day(&plan->engine->writer, facts->mailbox.zone, plan->now);
     struct mailbox_pulse *pulse = &facts->pulse;
     struct lane *lane = &facts->lane;
-    int r;
 
     if (MUTANT(gap_forgotten))
-        return 0;
+        return;
     pulse->mailbox = facts->mailbox.id;
     pulse->sent_today = pulse->day == day ? pulse->sent_today + 1 : 1;
     pulse->day = day;
@@ -262,8 +262,17 @@ static int count_send(struct store_txn *txn, struct plan *plan, struct decide_fa
     lane->last_sent_at = plan->now;
     if (!lane->first_sent_at)
         lane->first_sent_at = plan->now;
-    r = store_pulse_put(txn, pulse);
-    return r < 0 ? r : store_lane_put(txn, lane);
+}
+
+/* What the mints of a lane counted up. */
+static int put_counts(struct store_txn *txn, const struct decide_facts *facts, size_t minted)
+{
+    int r = counts_move(txn, facts->campaign.id, COUNT(planned), COUNT(intended), (int64_t)minted);
+
+    if (r < 0 || MUTANT(gap_forgotten))
+        return r;
+    r = store_pulse_put(txn, &facts->pulse);
+    return r < 0 ? r : store_lane_put(txn, &facts->lane);
 }
 
 /* A step that can't be made for this person: it and what would follow never go. */
@@ -346,16 +355,13 @@ static int mint(struct store_txn *txn, struct plan *plan, struct decide_facts *f
     r = save_body(txn, plan, &message, &prepared.bytes);
     if (r == 0)
         r = store_message_put(txn, &message);
-    if (r == 0)
-        r = count_send(txn, plan, facts);
     enrolment->due = MUTANT(double_wake) ? enrolment->due : INT64_MAX;
     mem_str_set(&enrolment->rule, "sending");
     mem_str_set(&enrolment->why, "It is on its way.");
     if (r == 0)
         r = store_enrolment_put(txn, enrolment);
-    if (r == 0)
-        r = counts_move(txn, message.campaign, COUNT(planned), COUNT(intended), 1);
     if (r == 0) {
+        count_send(plan, facts);
         list_add(&plan->minted, &sending_make(plan, &message, &prepared)->node);
         plan->minted_count++;
     }
@@ -418,15 +424,16 @@ static int plan_one(struct store_txn *txn, struct plan *plan, struct decide_fact
     }
 }
 
-static int plan_lane(struct store_txn *txn, struct plan *plan, uint64_t campaign)
+/* The people of a lane who are due, one by one; the campaign, its sender and their counts are the
+ * same for all of them. */
+static int plan_people(struct store_txn *txn, struct plan *plan, struct decide_facts *facts)
 {
     bool held = false;
 
     while (!held && plan->minted_count < plan->slots) {
-        struct decide_facts facts = {0};
         int64_t due;
         uint64_t id;
-        int r = store_due_next(txn, plan->mailbox, campaign, 0, 0, &due, &id);
+        int r = store_due_next(txn, plan->mailbox, facts->campaign.id, 0, 0, &due, &id);
 
         if (r == -ENOENT)
             return 0;
@@ -437,16 +444,34 @@ static int plan_lane(struct store_txn *txn, struct plan *plan, uint64_t campaign
                 plan->next = due;
             return 0;
         }
-        r = decide_load(txn, &plan->engine->writer, id, &facts);
+        r = decide_load_person(txn, id, facts);
         if (r == 0)
-            r = plan_one(txn, plan, &facts, &held);
-        decide_facts_finish(&facts);
+            r = plan_one(txn, plan, facts, &held);
         if (r < 0)
             return r;
     }
     if (!held)
         plan->next = plan->now; /* all slots taken; there may be more */
     return 0;
+}
+
+static int plan_lane(struct store_txn *txn, struct plan *plan, uint64_t campaign)
+{
+    struct decide_facts facts = {0};
+    size_t before = plan->minted_count;
+    int r;
+
+    if (before >= plan->slots) {
+        plan->next = plan->now;
+        return 0;
+    }
+    r = decide_load_lane(txn, &plan->engine->writer, plan->mailbox, campaign, &facts);
+    if (r == 0)
+        r = plan_people(txn, plan, &facts);
+    if (r == 0 && plan->minted_count > before)
+        r = put_counts(txn, &facts, plan->minted_count - before);
+    decide_facts_finish(&facts);
+    return r;
 }
 
 static int plan_apply(struct store_txn *txn, void *arg)

@@ -46,12 +46,12 @@ def build(rig, args, behaviour):
     return senders, campaign
 
 
-def kill_now_and_then(rig, campaign, kills, seed):
+def kill_now_and_then(rig, campaign, kills, seed, within):
     """Kills the daemon at random moments of the run and starts it again."""
     draw = random.Random(seed)
     done = 0
     while done < kills:
-        time.sleep(draw.uniform(0, 0.25) ** 1.5)
+        time.sleep(draw.uniform(0, within))
         rig.kill()
         done += 1
         rig.start()
@@ -110,6 +110,8 @@ def verdict(faults):
 
 def main():
     parser = arguments()
+    parser.add_argument("--within", type=float, default=0.1,
+                        help="each life ends within so many seconds of being ready")
     parser.add_argument("--kills", type=int, default=0)
     args = parser.parse_args()
     with Rig(args.build, ("--seed", str(args.seed)), which=args.which,
@@ -119,7 +121,7 @@ def main():
         began = time.monotonic()
         rig.api("POST", f"/v1/campaigns/{campaign}/start")
         rig.fast()
-        kills = kill_now_and_then(rig, campaign, args.kills, args.seed) if args.kills else 0
+        kills = kill_now_and_then(rig, campaign, args.kills, args.seed, args.within) if args.kills else 0
         rig.run(campaign, args.seconds)
         faults = judge(rig, args, senders, campaign)
         print(f"{time.monotonic() - began:.1f} s, {kills} kills, {rig.starts} starts")

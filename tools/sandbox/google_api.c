@@ -64,7 +64,7 @@ void google_json(struct sbx_response *response, int status, struct json_object *
 
 void google_ok(struct google_call *call, struct json_object *object)
 {
-    google_json(call->response, 200, object);
+    google_json(call->response, 200, google_fields(call, object));
 }
 
 void google_done(struct google_call *call)

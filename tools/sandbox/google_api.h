@@ -34,6 +34,8 @@ bool google_api_handle(const struct sbx_request *request, struct sbx_response *r
 
 /* The answers. google_ok takes the object; google_done is 204. */
 void google_ok(struct google_call *call, struct json_object *object);
+/* What of it the call's `fields` asks for; takes it. */
+struct json_object *google_fields(struct google_call *call, struct json_object *object);
 void google_done(struct google_call *call);
 /* An error of section 2.10's shape. `reason` may be "notFound", "invalidArgument"... */
 void google_fail(struct sbx_response *response, int status, const char *reason,

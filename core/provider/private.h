@@ -93,6 +93,7 @@ struct provider_session {
     struct list seats;
     struct rider_limits limits;
     struct budget units, sends, recipients;
+    uint32_t send_cost; /* the most units that a send's one request took so far */
     uint32_t in_flight;
     struct list waiting; /* rider_http.queue: for a budget          */
     struct loop_timer *pump;

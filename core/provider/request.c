@@ -396,6 +396,9 @@ struct rider_http *host_http(const struct rider_host *host,
     if (http->op) {
         list_add(&http->op->requests, &http->of_op);
         http->op->waiting++;
+        if (http->op->kind == OP_SEND && !http->request.replayable &&
+            http->request.cost > seat->session->send_cost)
+            seat->session->send_cost = http->request.cost;
     }
     error = refusal(seat, &http->request);
     if (error) {

@@ -167,8 +167,16 @@ int64_t provider_session_send_at(const struct provider_session *session)
                                       &own->provider->recipients};
     int64_t now = clock_wall(), latest = now;
 
+    struct budget *const units[] = {&own->units, &own->provider->units};
+
     for (size_t i = 0; i < ARRAY_LEN(budgets); i++) {
         int64_t at = budget_fits_at(budgets[i], now, 1);
+        latest = at > latest ? at : latest;
+    }
+    /* A send that began would wait for its units, past its window perhaps: it had better not begin.
+     */
+    for (size_t i = 0; own->send_cost && i < ARRAY_LEN(units); i++) {
+        int64_t at = budget_fits_at(units[i], now, own->send_cost);
         latest = at > latest ? at : latest;
     }
     return latest;

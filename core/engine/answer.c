@@ -602,17 +602,20 @@ int answer_pending(struct store_txn *txn, struct brain *brain, const struct mess
 {
     uint8_t hashes[4][16];
     int32_t kinds[4];
-    size_t count;
+    size_t count = 0;
     uint64_t id = 0;
     int r;
 
-    count = hashes_of(txn, message, hashes, kinds);
     for (;;) {
         auto_record(pending) pending = {0};
 
         r = store_pending_next(txn, message->mailbox, id, &pending);
+        if (r == -ENOENT && !id)
+            return 0; /* nothing waits, as nearly always */
         if (r < 0)
             break;
+        if (!id)
+            count = hashes_of(txn, message, hashes, kinds);
         id = pending.id;
         for (size_t i = 0; i < count; i++)
             if (has_hash(&pending, hashes[i])) {

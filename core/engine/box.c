@@ -43,6 +43,15 @@ unsigned box_slots(const struct box *box)
     return limits.in_flight ? limits.in_flight : 4;
 }
 
+/* At least as many may wait as may fly: what is answered is followed at once by what is already on
+ * disk. */
+unsigned box_room(const struct box *box)
+{
+    unsigned room = box_slots(box) * (box->ahead ? box->ahead : 1);
+
+    return box->waiting < room ? room - box->waiting : 0;
+}
+
 uint32_t box_patience(const struct box *box)
 {
     const struct config_provider *provider =
@@ -227,12 +236,6 @@ static bool may_mint(struct box *box, int64_t now)
     return store_free_percent(box->engine->options.store) >= 10;
 }
 
-/* As many may wait as may fly: what is answered is followed at once by what is already on disk. */
-static bool has_slot(const struct box *box)
-{
-    return box->waiting < box_slots(box);
-}
-
 /* Reconcile, then list, then send; labels whenever there are any. */
 static void box_act(struct box *box, int64_t now)
 {
@@ -247,9 +250,9 @@ static void box_act(struct box *box, int64_t now)
         work_start(box);
     if (!box->listing && can(box, RIDER_CAN_LIST) && box->hold_list <= now &&
         (box->poll_at <= now ||
-         (!box->list_failures && may_mint(box, now) && has_slot(box) && due_for_listing(box, now))))
+         (!box->list_failures && may_mint(box, now) && box_room(box) && due_for_listing(box, now))))
         poll_start(box);
-    if (may_mint(box, now) && has_slot(box) && fresh(box, now))
+    if (may_mint(box, now) && box_room(box) && fresh(box, now))
         plan_start(box);
 }
 
@@ -259,7 +262,7 @@ static void box_arm(struct box *box, int64_t now)
 
     if (!box->listing && can(box, RIDER_CAN_LIST))
         next = earliest(next, box->poll_at > box->hold_list ? box->poll_at : box->hold_list);
-    if (!box->planning && has_slot(box) && box->plan_at != INT64_MAX) {
+    if (!box->planning && box_room(box) > 0 && box->plan_at != INT64_MAX) {
         at = box->plan_at > box->hold_send ? box->plan_at : box->hold_send;
         if (provider_session_send_at(box->session) > at)
             at = provider_session_send_at(box->session);

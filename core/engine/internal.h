@@ -22,7 +22,8 @@ enum {
     RESOLVE_LATE_MS = 60000, /* after that it is asked for in any case */
     IDENTITY_MS = 300000,    /* so long the next step waits for it */
     WORK_LOOK = 500,         /* pieces of work looked at in one turn */
-    PLAN_BATCH = 64,         /* mints in one transaction */
+    PLAN_BATCH = 128,        /* mints in one transaction */
+    AHEAD_MAX = 4,           /* times as many may wait as may fly */
     PLAN_LOOK = 256,         /* enrolments looked at in one transaction */
     LIST_LIMIT = 100,        /* mails a page */
     WORK_BATCH = 50,         /* messages labelled by one request */
@@ -89,6 +90,7 @@ struct box { /* a mailbox that is being worked */
     int64_t hold_send, hold_list, hold_label;
     unsigned sending, waiting, flying; /* minted and not ended; of these in `ready`; in flight */
     unsigned send_failures, list_failures, work_failures;
+    unsigned ahead; /* how often as many as may fly may wait; more where the provider ran dry */
     bool posted, recovered, recovering, listing, planning, asking, working, more, closing, reopen;
     bool gapped; /* something waits for what is in flight, to keep its gap from then */
     bool idle;   /* as of the last turn */
@@ -113,6 +115,7 @@ void box_doubt(struct box *box, struct message_ref ref, int64_t at, unsigned tri
 bool box_quiet(const struct box *box);
 bool box_idle(const struct box *box);         /* nothing is being sent, and nothing is due */
 unsigned box_slots(const struct box *box);    /* how many sends its provider takes at once */
+unsigned box_room(const struct box *box);     /* how many more may be minted and wait */
 uint32_t box_patience(const struct box *box); /* real ms that an operation may take */
 void engine_wake_all(struct engine *engine);
 void engine_lane_changed(struct engine *engine, uint64_t campaign);

@@ -516,6 +516,16 @@ static void keep_holds(struct box *box, const struct plan *plan)
         box_plan_at(box, box->holds[i].until);
 }
 
+/* A provider that was answering faster than a plan takes to reach the disk ran dry meanwhile: then
+ * more is kept ready for it. */
+static void keep_busy(struct box *box, const struct plan *plan)
+{
+    bool dry = plan->in_flight && !box->waiting && box->flying < box_slots(box);
+
+    if (dry && plan->minted_count == plan->slots && box->ahead < AHEAD_MAX)
+        box->ahead = box->ahead ? box->ahead * 2 : 2;
+}
+
 static void plan_done(void *arg, int status)
 {
     struct plan *plan = arg;
@@ -530,6 +540,7 @@ static void plan_done(void *arg, int status)
         box_plan_at(box, clock_wall() + 60000);
     } else {
         keep_holds(box, plan);
+        keep_busy(box, plan);
         box_plan_at(box, plan->next);
         box->gapped = plan->gapped;
         if (!box->sending && !box->asking && list_empty(&box->doubts))
@@ -564,8 +575,7 @@ void plan_start(struct box *box)
     plan->mailbox = box->id;
     plan->now = clock_wall();
     plan->can = provider_session_can(box->session);
-    plan->slots = box_slots(box);
-    plan->slots -= box->waiting < plan->slots ? box->waiting : plan->slots;
+    plan->slots = box_room(box);
     if (plan->slots > PLAN_BATCH)
         plan->slots = PLAN_BATCH;
     plan->in_flight = box->sending + !list_empty(&box->doubts) + box->asking;

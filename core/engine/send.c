@@ -69,6 +69,7 @@ static void end_unwanted(struct sending *sending)
 {
     struct outcome *outcome = outcome_new(sending->box, sending->ref, OUTCOME_NOT_SENT);
 
+    sending->box->ahead = 1; /* what waits is given back one by one: keep less */
     outcome->again = true;
     outcome->discard = sending->staged;
     mem_str_set(&outcome->detail, "It was held back right before sending.");

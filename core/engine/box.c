@@ -224,7 +224,8 @@ static bool fresh(const struct box *box, int64_t now)
 /* Before it is stale, so that a long page of what we sent ourselves does not hold up the rest. */
 static bool due_for_listing(const struct box *box, int64_t now)
 {
-    return box->more || box->listed_at + REFRESH_MS <= now || box->listed_at > now;
+    return !MUTANT(stale_mint) &&
+           (box->more || box->listed_at + REFRESH_MS <= now || box->listed_at > now);
 }
 
 static bool may_mint(struct box *box, int64_t now)

@@ -165,19 +165,19 @@ int64_t provider_session_send_at(const struct provider_session *session)
     struct provider_session *own = (struct provider_session *)(uintptr_t)session;
     struct budget *const budgets[] = {&own->sends, &own->recipients, &own->provider->sends,
                                       &own->provider->recipients};
-    int64_t now = clock_wall(), latest = now;
+    int64_t now = clock_wall(), latest = 0;
 
     struct budget *const units[] = {&own->units, &own->provider->units};
 
     for (size_t i = 0; i < ARRAY_LEN(budgets); i++) {
         int64_t at = budget_fits_at(budgets[i], now, 1);
-        latest = at > latest ? at : latest;
+        latest = at > now && at > latest ? at : latest;
     }
     /* A send that began would wait for its units, past its window perhaps: it had better not begin.
      */
     for (size_t i = 0; own->send_cost && i < ARRAY_LEN(units); i++) {
         int64_t at = budget_fits_at(units[i], now, own->send_cost);
-        latest = at > latest ? at : latest;
+        latest = at > now && at > latest ? at : latest;
     }
     return latest;
 }

@@ -49,7 +49,7 @@ uint32_t provider_session_can(struct provider_session *session);
 uint32_t provider_session_settle(const struct provider_session *session); /* ms           */
 /* The limits that are kept, config and plugin merged; 0: none of that sort. */
 void provider_session_limits(const struct provider_session *session, struct rider_limits *limits_r);
-/* The wall time from which the limits let another send begin; now or earlier if at once. A send
+/* The wall time from which the limits let another send begin; 0: at once. A send
  * begun before that is THROTTLED without having reached the plugin. */
 int64_t provider_session_send_at(const struct provider_session *session);
 const char *provider_session_provider(const struct provider_session *session); /* its name */

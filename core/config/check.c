@@ -170,8 +170,7 @@ void check_keys(const struct check *map, const char *const *known)
 {
     if (!json_object_is_type(map->json, json_type_object))
         return;
-    json_object_object_foreach(map->json, key, value)
-    {
+    json_object_object_foreach (map->json, key, value) {
         auto_buf struct buf right = {0};
         const char *near = check_nearest(key, known);
         struct check at;

@@ -158,8 +158,7 @@ static void take_holidays(const struct check *root, struct config_daemon *config
 
     if (!check_get(root, "holidays", &map) || !check_is_map(&map))
         return;
-    json_object_object_foreach(map.json, name, value)
-    {
+    json_object_object_foreach (map.json, name, value) {
         struct config_holidays *one;
 
         (void)value;
@@ -186,8 +185,7 @@ static void take_setting(const struct check *at, const char *key, struct config_
     auto_buf struct buf list = {0};
 
     if (json_object_is_type(at->json, json_type_object)) {
-        json_object_object_foreach(at->json, name, value)
-        {
+        json_object_object_foreach (at->json, name, value) {
             auto_free char *dotted = mem_printf("%s.%s", key, name);
             struct check next;
 
@@ -292,8 +290,7 @@ static void take_provider(const struct check *map, const char *name,
     take_ms(map, "settle", -1, &provider->settle);
     take_operation_timeout(map, provider);
     take_secret(map);
-    json_object_object_foreach(map->json, key, value)
-    {
+    json_object_object_foreach (map->json, key, value) {
         struct check at;
         bool known = false;
 
@@ -313,8 +310,7 @@ static void take_providers(const struct check *root, struct config_daemon *confi
                     "name at least one, e.g. providers: {gmail: {plugin: gmail.so, ...}}", &map) ||
         !check_is_map(&map))
         return;
-    json_object_object_foreach(map.json, name, value)
-    {
+    json_object_object_foreach (map.json, name, value) {
         struct check at;
 
         (void)value;

@@ -132,8 +132,7 @@ static bool has_nul(struct json_object *node)
             if (has_nul(json_object_array_get_idx(node, i)))
                 return true;
     } else if (json_object_is_type(node, json_type_object)) {
-        json_object_object_foreach(node, key, value)
-        {
+        json_object_object_foreach (node, key, value) {
             (void)key;
             if (has_nul(value))
                 return true;

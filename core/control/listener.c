@@ -303,8 +303,7 @@ static void on_sweep(void *arg)
     struct listener *listener = arg;
     int64_t now = clock_monotonic();
 
-    LIST_EACH_SAFE(node, &listener->callers)
-    {
+    LIST_EACH_SAFE (node, &listener->callers) {
         struct caller *caller = LIST_ENTRY(node, struct caller, node);
         const union MHD_ConnectionInfo *info;
 
@@ -379,8 +378,7 @@ void listener_free(struct listener *listener)
     if (!listener)
         return;
     listener->closing = true;
-    LIST_EACH_SAFE(node, &listener->exchanges)
-    {
+    LIST_EACH_SAFE (node, &listener->exchanges) {
         struct exchange *exchange = LIST_ENTRY(node, struct exchange, node);
 
         if (!exchange->suspended)

@@ -204,8 +204,8 @@ static int64_t doubt_at(const struct box *box)
 {
     int64_t at = INT64_MAX;
 
-    LIST_EACH(node, &box->doubts)
-    at = earliest(at, LIST_ENTRY(node, struct doubt, node)->at);
+    LIST_EACH (node, &box->doubts)
+        at = earliest(at, LIST_ENTRY(node, struct doubt, node)->at);
     return at;
 }
 
@@ -289,8 +289,7 @@ static void box_free(struct box *box)
     uint64_t id = box->id;
     bool reopen = box->reopen;
 
-    LIST_EACH_SAFE(node, &box->doubts)
-    {
+    LIST_EACH_SAFE (node, &box->doubts) {
         list_remove(node);
         free(LIST_ENTRY(node, struct doubt, node));
     }

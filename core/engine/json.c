@@ -413,8 +413,8 @@ int engine_status_json(struct engine *engine, struct buf *out)
     while ((box = map_next(&engine->boxes, &at, NULL, NULL))) {
         sending += box->sending;
         listing += box->listing;
-        LIST_EACH(node, &box->doubts)
-        doubts++;
+        LIST_EACH (node, &box->doubts)
+            doubts++;
     }
     add_time(json, "now", clock_wall());
     json_object_object_add(json, "virtual_clock", json_object_new_boolean(clock_offset() != 0));

@@ -72,8 +72,7 @@ void sending_message(const struct sending *sending, struct rider_message *messag
 
 static void plan_clear(struct plan *plan)
 {
-    LIST_EACH_SAFE(node, &plan->minted)
-    {
+    LIST_EACH_SAFE (node, &plan->minted) {
         list_remove(node);
         sending_free(LIST_ENTRY(node, struct sending, node));
     }
@@ -555,8 +554,7 @@ static void plan_done(void *arg, int status)
         }
     }
     if (status == 0)
-        LIST_EACH_SAFE(node, &plan->minted)
-        {
+        LIST_EACH_SAFE (node, &plan->minted) {
             list_remove(node);
             send_add(LIST_ENTRY(node, struct sending, node));
         }

@@ -249,8 +249,7 @@ void reconcile_start(struct box *box)
     struct doubt *first = NULL;
     struct rider_message message;
 
-    LIST_EACH(node, &box->doubts)
-    {
+    LIST_EACH (node, &box->doubts) {
         struct doubt *doubt = LIST_ENTRY(node, struct doubt, node);
 
         if (!first || doubt->at < first->at)

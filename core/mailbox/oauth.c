@@ -47,8 +47,7 @@ static void wipe_strings(struct json_object *json)
         for (size_t i = 0; i < json_object_array_length(json); i++)
             wipe_strings(json_object_array_get_idx(json, i));
     } else if (json_object_is_type(json, json_type_object)) {
-        json_object_object_foreach(json, name, value)
-        {
+        json_object_object_foreach (json, name, value) {
             (void)name;
             wipe_strings(value);
         }

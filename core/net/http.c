@@ -59,8 +59,7 @@ static void start_waiting(struct http_client *client)
 
     while (any) {
         any = false;
-        LIST_EACH_SAFE(node, &client->waiting)
-        {
+        LIST_EACH_SAFE (node, &client->waiting) {
             struct http_host *host = LIST_ENTRY(node, struct http_host, node);
 
             if (!list_empty(&host->waiting) && has_place(client, host)) {
@@ -388,14 +387,12 @@ void http_client_free(struct http_client *client)
     if (!client)
         return;
     client->options.in_flight = 0; /* nothing that waits is started now */
-    LIST_EACH_SAFE(node, &client->waiting)
-    {
+    LIST_EACH_SAFE (node, &client->waiting) {
         drop_calls(&LIST_ENTRY(node, struct http_host, node)->waiting);
     }
     drop_calls(&client->running);
     drop_calls(&client->refused);
-    LIST_EACH_SAFE(node, &client->spare)
-    {
+    LIST_EACH_SAFE (node, &client->spare) {
         call_free(LIST_ENTRY(node, struct http_call, node));
     }
     curl_multi_cleanup(client->multi); /* closes connections: our socket function is called */

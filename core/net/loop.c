@@ -183,8 +183,7 @@ void loop_free(struct loop *loop)
     if (!loop)
         return;
     loop->rest = NULL;
-    LIST_EACH_SAFE(node, &loop->signals)
-    {
+    LIST_EACH_SAFE (node, &loop->signals) {
         uv_close((uv_handle_t *)&LIST_ENTRY(node, struct loop_signal, node)->uv, signal_closed);
     }
     uv_close((uv_handle_t *)&loop->wake, NULL);

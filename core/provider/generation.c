@@ -240,11 +240,9 @@ static void grace_over(void *arg)
     struct generation *generation = arg;
     size_t count = 0;
 
-    LIST_EACH(node, &generation->seats)
-    {
+    LIST_EACH (node, &generation->seats) {
         struct seat *seat = LIST_ENTRY(node, struct seat, node);
-        LIST_EACH_SAFE(at, &seat->ops)
-        {
+        LIST_EACH_SAFE (at, &seat->ops) {
             op_cancel(LIST_ENTRY(at, struct provider_op, node), true);
             count++;
         }
@@ -261,8 +259,7 @@ void generation_retire(struct generation *generation)
     generation->state = PROVIDER_DRAINING;
     generation->drain = loop_timer_new(set->loop, grace_over, generation);
     loop_timer_in(generation->drain, set->drain_grace);
-    LIST_EACH_SAFE(node, &generation->seats)
-    {
+    LIST_EACH_SAFE (node, &generation->seats) {
         seat_leave(LIST_ENTRY(node, struct seat, node));
     }
     generation_check(generation);
@@ -271,24 +268,19 @@ void generation_retire(struct generation *generation)
 void generation_count(const struct generation *generation,
                       struct provider_generation_status *status)
 {
-    LIST_EACH(node, &generation->seats)
-    {
+    LIST_EACH (node, &generation->seats) {
         const struct seat *seat = LIST_ENTRY(node, struct seat, node);
         status->sessions++;
-        LIST_EACH(at, &seat->ops)
-        {
+        LIST_EACH (at, &seat->ops) {
             status->operations++;
         }
-        LIST_EACH(at, &seat->abandoned)
-        {
+        LIST_EACH (at, &seat->abandoned) {
             status->operations++;
         }
-        LIST_EACH(at, &seat->timers)
-        {
+        LIST_EACH (at, &seat->timers) {
             status->timers++;
         }
-        LIST_EACH(at, &seat->requests)
-        {
+        LIST_EACH (at, &seat->requests) {
             status->requests++;
         }
     }

@@ -33,8 +33,7 @@ static void op_busy(struct provider_op *op, bool busy)
  * clock, which moves when all rest, would never bring that moment. */
 void seat_weigh(struct seat *seat)
 {
-    LIST_EACH(node, &seat->ops)
-    {
+    LIST_EACH (node, &seat->ops) {
         struct provider_op *op = LIST_ENTRY(node, struct provider_op, node);
         bool for_budget = op->waiting > 0 && op->flying == 0;
         bool for_timer = list_empty(&op->requests) && !list_empty(&seat->timers);
@@ -90,8 +89,7 @@ static void judge(struct provider_op *op)
 /* What has not left yet must not leave after we said that it failed. */
 static void release_requests(struct provider_op *op, bool failed)
 {
-    LIST_EACH_SAFE(node, &op->requests)
-    {
+    LIST_EACH_SAFE (node, &op->requests) {
         struct rider_http *http = LIST_ENTRY(node, struct rider_http, of_op);
         bool gone = http->state == HTTP_FLYING && http_sent(http->call);
         request_leave_op(http);
@@ -139,8 +137,7 @@ void op_deliver(struct provider_op *op)
 
 void op_retire(struct provider_op *op)
 {
-    LIST_EACH_SAFE(node, &op->requests)
-    {
+    LIST_EACH_SAFE (node, &op->requests) {
         request_leave_op(LIST_ENTRY(node, struct rider_http, of_op));
     }
     op_busy(op, false);
@@ -192,8 +189,7 @@ void op_cancel(struct provider_op *op, bool asked)
         CALL(op, cancel, &op->op);
         return;
     }
-    LIST_EACH_SAFE(node, &op->requests)
-    {
+    LIST_EACH_SAFE (node, &op->requests) {
         request_stop(LIST_ENTRY(node, struct rider_http, of_op), "cancelled");
     }
 }

@@ -43,8 +43,7 @@ int provider_set_new(const struct provider_set_options *options, struct buf *err
 
 static void free_provider(struct provider *provider)
 {
-    LIST_EACH_SAFE(node, &provider->generations)
-    {
+    LIST_EACH_SAFE (node, &provider->generations) {
         struct generation *generation = LIST_ENTRY(node, struct generation, node);
         if (generation->state == PROVIDER_PARKED)
             generation->library = NULL; /* it stays mapped: something of it may still run */
@@ -62,8 +61,7 @@ static void free_provider(struct provider *provider)
 /* The plugin lets go of what it has in flight; what is still open is closed at once. */
 static void close_now(struct seat *seat)
 {
-    LIST_EACH_SAFE(node, &seat->ops)
-    {
+    LIST_EACH_SAFE (node, &seat->ops) {
         op_cancel(LIST_ENTRY(node, struct provider_op, node), true);
     }
     seat_close(seat);
@@ -72,15 +70,12 @@ static void close_now(struct seat *seat)
 /* Operations that were under way end without anybody being told. */
 static void close_all(struct provider_set *set)
 {
-    LIST_EACH(node, &set->providers)
-    {
+    LIST_EACH (node, &set->providers) {
         struct provider *provider = LIST_ENTRY(node, struct provider, node);
-        LIST_EACH(at, &provider->sessions)
-        {
+        LIST_EACH (at, &provider->sessions) {
             LIST_ENTRY(at, struct provider_session, node)->closing = true;
         }
-        LIST_EACH_SAFE(at, &provider->generations)
-        {
+        LIST_EACH_SAFE (at, &provider->generations) {
             struct generation *generation = LIST_ENTRY(at, struct generation, node);
             generation->state = PROVIDER_LIVE; /* so that it does not end with its last seat */
             while (!list_empty(&generation->seats))
@@ -112,8 +107,7 @@ void provider_set_watch(struct provider_set *set, struct watchdog *watchdog)
 /* -- finding ---------------------------------------------------------------------------------- */
 static struct provider *find(struct provider_set *set, const char *name)
 {
-    LIST_EACH(node, &set->providers)
-    {
+    LIST_EACH (node, &set->providers) {
         struct provider *provider = LIST_ENTRY(node, struct provider, node);
         if (strcmp(provider->name, name) == 0)
             return provider;
@@ -227,8 +221,7 @@ int provider_about(struct provider_set *set, const char *name, struct provider_a
 
 const char *provider_name_at(struct provider_set *set, size_t index)
 {
-    LIST_EACH(node, &set->providers)
-    {
+    LIST_EACH (node, &set->providers) {
         if (index-- == 0)
             return LIST_ENTRY(node, struct provider, node)->name;
     }
@@ -350,12 +343,10 @@ void provider_set_status(struct provider_set *set,
                          void (*item)(void *arg, const struct provider_generation_status *),
                          void *arg)
 {
-    LIST_EACH(node, &set->providers)
-    {
+    LIST_EACH (node, &set->providers) {
         struct provider *provider = LIST_ENTRY(node, struct provider, node);
         tell(provider->current, item, arg);
-        LIST_EACH(at, &provider->generations)
-        {
+        LIST_EACH (at, &provider->generations) {
             const struct generation *generation = LIST_ENTRY(at, struct generation, node);
             if (generation != provider->current)
                 tell(generation, item, arg);

@@ -26,8 +26,7 @@ static int check_origins(const struct generation *old, const struct generation *
 /* The new seats are on the new generation's list only; the sessions do not know them yet. */
 static int open_seats(struct provider *provider, struct generation *next, struct buf *error)
 {
-    LIST_EACH(node, &provider->sessions)
-    {
+    LIST_EACH (node, &provider->sessions) {
         struct provider_session *session = LIST_ENTRY(node, struct provider_session, node);
         struct seat *seat;
         int r;
@@ -49,8 +48,7 @@ static void give_up(struct generation *next)
 
 static void move_in(struct generation *next)
 {
-    LIST_EACH(node, &next->seats)
-    {
+    LIST_EACH (node, &next->seats) {
         struct seat *seat = LIST_ENTRY(node, struct seat, node);
         seat->session->seat = seat;
     }
@@ -98,8 +96,7 @@ int provider_set_reload(struct provider_set *set, const char *name, const char *
     list_add(&provider->generations, &next->node);
     provider->current = next;
     move_in(next);
-    LIST_EACH(node, &provider->sessions)
-    {
+    LIST_EACH (node, &provider->sessions) {
         session_limit(LIST_ENTRY(node, struct provider_session, node));
     }
     log_info("provider %s: generation %u is %s %s; generation %u (%s) drains", name, next->number,

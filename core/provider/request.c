@@ -95,8 +95,7 @@ static void pump_all(struct provider_session *session)
         session_pump(session);
         return;
     }
-    LIST_EACH(node, &provider->sessions)
-    {
+    LIST_EACH (node, &provider->sessions) {
         session_pump(LIST_ENTRY(node, struct provider_session, node));
     }
 }

@@ -123,17 +123,14 @@ static void take_back(struct seat *seat)
     struct generation *generation = seat->generation;
     size_t timers = 0, requests = 0;
 
-    LIST_EACH(node, &seat->requests)
-    { /* none of them may set out while others are dropped */
+    LIST_EACH (node, &seat->requests) { /* none of them may set out while others are dropped */
         list_remove(&LIST_ENTRY(node, struct rider_http, node)->queue);
     }
-    LIST_EACH_SAFE(node, &seat->timers)
-    {
+    LIST_EACH_SAFE (node, &seat->timers) {
         timer_free(LIST_ENTRY(node, struct rider_timer, node));
         timers++;
     }
-    LIST_EACH_SAFE(node, &seat->requests)
-    {
+    LIST_EACH_SAFE (node, &seat->requests) {
         struct rider_http *http = LIST_ENTRY(node, struct rider_http, node);
         requests += http->state != HTTP_ANSWERED;
         request_drop(http);

@@ -118,11 +118,9 @@ void provider_session_close(struct provider_session *session, void (*closed)(voi
     session->closed = closed;
     session->closed_arg = arg;
     list_remove(&session->changed);
-    LIST_EACH_SAFE(node, &session->seats)
-    {
+    LIST_EACH_SAFE (node, &session->seats) {
         struct seat *seat = LIST_ENTRY(node, struct seat, of_session);
-        LIST_EACH_SAFE(at, &seat->ops)
-        {
+        LIST_EACH_SAFE (at, &seat->ops) {
             op_cancel(LIST_ENTRY(at, struct provider_op, node), true);
         }
         seat_leave(seat);
@@ -191,11 +189,9 @@ size_t provider_session_busy(const struct provider_session *session)
 {
     size_t count = 0;
 
-    LIST_EACH(node, &session->seats)
-    {
+    LIST_EACH (node, &session->seats) {
         const struct seat *seat = LIST_ENTRY(node, struct seat, of_session);
-        LIST_EACH(at, &seat->ops)
-        {
+        LIST_EACH (at, &seat->ops) {
             count++;
         }
     }

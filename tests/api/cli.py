@@ -184,6 +184,7 @@ def second_daemon(build, rig):
     with open(rig.config) as file:
         config = json.load(file)
     config["data"] += "2"
+    config["master_key_file"] += "2"
     config["listen"] = "127.0.0.1:0"
     other = os.path.join(rig.dir, "other.yaml")
     with open(other, "w") as file:

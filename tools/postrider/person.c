@@ -10,8 +10,7 @@ static void print_fields(struct json_object *fields)
 {
     if (!fields)
         return;
-    json_object_object_foreach(fields, name, value)
-    {
+    json_object_object_foreach (fields, name, value) {
         printf("    ");
         print_text(stdout, name);
         printf(": ");

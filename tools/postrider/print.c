@@ -173,8 +173,7 @@ static void measure(const struct table *table, size_t widths[])
 {
     for (size_t i = 0; i < table->columns; i++)
         widths[i] = width_of(table->heads[i]) - (table->heads[i][0] == '>');
-    LIST_EACH(node, &table->rows)
-    {
+    LIST_EACH (node, &table->rows) {
         const struct row *row = LIST_ENTRY(node, struct row, node);
 
         for (size_t i = 0; i < table->columns; i++) {
@@ -228,8 +227,7 @@ static void print_cell(const struct table *table, size_t column, const char *tex
 
 static void print_rows(struct table *table, const size_t widths[], size_t *lines)
 {
-    LIST_EACH_SAFE(node, &table->rows)
-    {
+    LIST_EACH_SAFE (node, &table->rows) {
         struct row *row = LIST_ENTRY(node, struct row, node);
 
         for (size_t i = 0; i < table->columns; i++) {

@@ -101,8 +101,7 @@ static void print_counts(const char *label, struct json_object *counts)
 
     if (!counts)
         return;
-    json_object_object_foreach(counts, name, value)
-    {
+    json_object_object_foreach (counts, name, value) {
         buf_printf(&line, "%s%s %s", line.len ? ", " : "", json_object_get_string(value), name);
     }
     print_line(label, line.len ? buf_text(&line) : "none");

@@ -347,8 +347,7 @@ void conn_end(struct conn *conn, enum conn_end end)
 
 bool conn_writing(void)
 {
-    LIST_EACH(node, &conns)
-    {
+    LIST_EACH (node, &conns) {
         if (LIST_ENTRY(node, struct conn, node)->out.len > 0)
             return true;
     }

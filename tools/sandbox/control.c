@@ -84,8 +84,7 @@ static struct json_object *dispatch(const char *verb, struct json_object *asked)
         answer = post_command(verb, asked);
     if (answer != NULL)
         return answer;
-    LIST_EACH(node, &all)
-    {
+    LIST_EACH (node, &all) {
         const struct registered *one = LIST_ENTRY(node, struct registered, node);
 
         if (text_starts(verb, one->prefix))

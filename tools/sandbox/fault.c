@@ -168,8 +168,7 @@ bool fault_pick(const struct sbx_request *request, const char *account, bool aft
     struct fault fault = {0};
     bool found = false;
 
-    LIST_EACH(node, &faults.rules)
-    {
+    LIST_EACH (node, &faults.rules) {
         struct rule *rule = LIST_ENTRY(node, struct rule, node);
 
         if ((rule->times > 0 && rule->struck >= rule->times) ||
@@ -207,8 +206,7 @@ void fault_answer(const struct fault *fault, struct sbx_response *response)
         sbx_response_text(response, fault->status, "application/json",
                           fault->body != NULL ? fault->body : "{}");
         if (fault->headers != NULL) {
-            json_object_object_foreach(fault->headers, name, value)
-            {
+            json_object_object_foreach (fault->headers, name, value) {
                 sbx_response_header(response, name, json_object_get_string(value));
             }
         }
@@ -354,8 +352,7 @@ static struct json_object *clear(struct json_object *asked)
     int64_t number = number_of(asked, "fault", 0);
     bool found = number == 0;
 
-    LIST_EACH_SAFE(node, &faults.rules)
-    {
+    LIST_EACH_SAFE (node, &faults.rules) {
         struct rule *rule = LIST_ENTRY(node, struct rule, node);
 
         if (number == 0 || rule->number == number) {
@@ -370,8 +367,7 @@ static struct json_object *list(void)
 {
     struct json_object *answer = control_ok(), *all = json_object_new_array();
 
-    LIST_EACH(node, &faults.rules)
-    {
+    LIST_EACH (node, &faults.rules) {
         const struct rule *rule = LIST_ENTRY(node, struct rule, node);
         struct json_object *one = json_object_new_object();
         const char *what = rule->drawn ? "drawn" : kind_name(rule->fault.kind);

@@ -268,8 +268,7 @@ static struct json_object *deliver(struct json_object *asked)
                    from ? from : "somebody@stranger.example", account->address,
                    subject ? subject : "", google_date(world_now(), when));
         if (json_object_is_type(headers, json_type_object)) {
-            json_object_object_foreach(headers, name, value)
-            {
+            json_object_object_foreach (headers, name, value) {
                 buf_printf(&mail, "%s: %s\r\n", name, json_object_get_string(value));
             }
         }

@@ -282,8 +282,8 @@ void google_people_forget(void)
     while ((person = map_next(&people.persons, &at, NULL, NULL)))
         *person = (struct person){0};
     if (people.pending.next)
-        LIST_EACH(node, &people.pending)
-    LIST_ENTRY(node, struct google_deed, node)->kind = DEED_NOTHING;
+        LIST_EACH (node, &people.pending)
+            LIST_ENTRY(node, struct google_deed, node)->kind = DEED_NOTHING;
 }
 
 static struct json_object *done(const char *error)

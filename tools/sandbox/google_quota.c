@@ -100,8 +100,7 @@ struct json_object *google_quota_set(struct json_object *asked)
     quota.status = (int)google_json_int(asked, "answer", quota.status);
     quota.retry_after = google_json_bool(asked, "retry_after", quota.retry_after);
     if (json_object_is_type(costs, json_type_object)) {
-        json_object_object_foreach(costs, name, value)
-        {
+        json_object_object_foreach (costs, name, value) {
             map_put_str(&quota.costs, name, (void *)(uintptr_t)(json_object_get_int64(value) + 1));
         }
     }

@@ -251,8 +251,7 @@ void lines_free(struct lines *lines)
 {
     if (lines == NULL)
         return;
-    LIST_EACH_SAFE(node, &lines->peers)
-    {
+    LIST_EACH_SAFE (node, &lines->peers) {
         struct lines_peer *peer = LIST_ENTRY(node, struct lines_peer, node);
 
         peer_flush(&peer->watch); /* the answer to "quit" still gets out */
@@ -269,8 +268,7 @@ void **lines_peer_data(struct lines_peer *peer)
 
 void lines_each(struct lines *lines, bool (*each)(void *arg, struct lines_peer *peer), void *arg)
 {
-    LIST_EACH_SAFE(node, &lines->peers)
-    {
+    LIST_EACH_SAFE (node, &lines->peers) {
         if (!each(arg, LIST_ENTRY(node, struct lines_peer, node)))
             return;
     }
@@ -278,8 +276,7 @@ void lines_each(struct lines *lines, bool (*each)(void *arg, struct lines_peer *
 
 bool lines_writing(const struct lines *lines)
 {
-    LIST_EACH(node, &lines->peers)
-    {
+    LIST_EACH (node, &lines->peers) {
         if (LIST_ENTRY(node, struct lines_peer, node)->out.len > 0)
             return true;
     }

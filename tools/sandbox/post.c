@@ -189,8 +189,7 @@ static const char *read_url(const char *url, struct sockaddr_in *address_r, cons
 
 static char *routed(const char *url)
 {
-    LIST_EACH(node, &routes)
-    {
+    LIST_EACH (node, &routes) {
         const struct route *route = LIST_ENTRY(node, struct route, node);
 
         if (text_starts(url, route->from))

@@ -198,9 +198,16 @@ void google_mailbox_init(struct google_account *account)
     change_add(account, GOOGLE_MARK, NULL, NULL);
 }
 
+/* What was forgotten: a happening under way may still point into it, so it goes with the program. */
+static struct google_account *past;
+static size_t past_count;
+
 void google_mailbox_forget(struct google_account *account)
 {
     uint64_t history = account->history_id;
+
+    past = mem_grow(past, past_count + 1, sizeof(*past));
+    past[past_count++] = *account;
 
     account->messages = account->threads = account->labels = (struct map){0};
     account->label_names = account->message_ids = (struct map){0};

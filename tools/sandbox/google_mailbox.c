@@ -198,7 +198,8 @@ void google_mailbox_init(struct google_account *account)
     change_add(account, GOOGLE_MARK, NULL, NULL);
 }
 
-/* What was forgotten: a happening under way may still point into it, so it goes with the program. */
+/* What was forgotten: a happening under way may still point into it, so it goes with the program.
+ */
 static struct google_account *past;
 static size_t past_count;
 

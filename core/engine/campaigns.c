@@ -401,13 +401,6 @@ static void refused_later(void *arg, int status)
     change_free(change);
 }
 
-static int nothing_apply(struct store_txn *txn, void *arg)
-{
-    (void)txn;
-    (void)arg;
-    return 0;
-}
-
 /* Parses what was handed in; every mistake of it ends the change with all of them. */
 static bool change_read(struct change *change, const char *file, struct bytes yaml)
 {
@@ -431,7 +424,7 @@ static void change_text(struct change *change, const char *file, struct bytes ya
 {
     bool good = change_read(change, file, yaml);
 
-    engine_submit(change->engine, good ? change_apply : nothing_apply,
+    engine_submit(change->engine, good ? change_apply : apply_nothing,
                   good ? change_done : refused_later, change);
 }
 

@@ -63,6 +63,13 @@ void engine_submit(struct engine *engine, store_apply *apply, store_done *done, 
     store_submit(engine->options.store, submit_apply, submit_done, submit);
 }
 
+int apply_nothing(struct store_txn *txn, void *arg)
+{
+    (void)txn;
+    (void)arg;
+    return 0;
+}
+
 void say(engine_done *done, void *arg, int status, uint64_t id, const char *format, ...)
 {
     auto_free char *text = NULL;
@@ -89,15 +96,6 @@ void engine_mailbox_changed(struct engine *engine, uint64_t mailbox)
     }
     if (!engine->stopping)
         box_begin(engine, mailbox);
-}
-
-void engine_wake_all(struct engine *engine)
-{
-    struct box *box;
-    size_t at = 0;
-
-    while ((box = map_next(&engine->boxes, &at, NULL, NULL)))
-        box_wake(box);
 }
 
 /* A campaign was started, paused or edited: nothing that was decided about it before counts. */

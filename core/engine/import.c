@@ -418,13 +418,6 @@ void engine_import_feed(struct engine_import *import, const void *data, size_t l
     *full_r = import->under_way >= IMPORT_AHEAD;
 }
 
-static int none_apply(struct store_txn *txn, void *arg)
-{
-    (void)txn;
-    (void)arg;
-    return 0;
-}
-
 static void none_done(void *arg, int status)
 {
     (void)status;
@@ -444,7 +437,7 @@ void engine_import_finish(struct engine_import *import, engine_done *done, void 
     if (import->batch && !import->failed)
         batch_send(import);
     if (!import->under_way)
-        engine_submit(import->engine, none_apply, none_done, import);
+        engine_submit(import->engine, apply_nothing, none_done, import);
 }
 
 void engine_import_abort(struct engine_import *import)

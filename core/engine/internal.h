@@ -91,7 +91,7 @@ struct box { /* a mailbox that is being worked */
     unsigned sending, waiting, flying; /* minted and not ended; of these in `ready`; in flight */
     unsigned send_failures, list_failures, work_failures;
     unsigned ahead; /* how often as many as may fly may wait; more where the provider ran dry */
-    bool posted, recovered, recovering, listing, planning, asking, working, more, closing, reopen;
+    bool posted, listing, planning, asking, working, more, closing, reopen;
     bool gapped; /* something waits for what is in flight, to keep its gap from then */
     bool idle;   /* as of the last turn */
 };
@@ -99,6 +99,8 @@ struct box { /* a mailbox that is being worked */
 /* -- submits, counted ----------------------------------------------------------------- */
 /* As store_submit, and the loop and the engine know that it is under way. */
 void engine_submit(struct engine *engine, store_apply *apply, store_done *done, void *arg);
+/* For a `done` that is to come later though there is nothing to write. */
+int apply_nothing(struct store_txn *txn, void *arg);
 
 void engine_check_drained(struct engine *engine);
 
@@ -117,7 +119,6 @@ bool box_idle(const struct box *box);         /* nothing is being sent, and noth
 unsigned box_slots(const struct box *box);    /* how many sends its provider takes at once */
 unsigned box_room(const struct box *box);     /* how many more may be minted and wait */
 uint32_t box_patience(const struct box *box); /* real ms that an operation may take */
-void engine_wake_all(struct engine *engine);
 void engine_lane_changed(struct engine *engine, uint64_t campaign);
 int64_t backoff(unsigned failures); /* ms */
 

@@ -31,7 +31,6 @@ void recover_start(struct box *box)
         box_doubt(box, ref, ended + settle, 0);
         count++;
     }
-    box->recovered = true;
     if (count)
         log_info("%s: %zu messages were under way when we stopped; asking the provider about them",
                  box->mailbox.address, count);

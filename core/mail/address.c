@@ -95,6 +95,16 @@ static const char *local_fault(const char *local, size_t len)
     return NULL;
 }
 
+/* What a part is in its one normal form: U+037E is a semicolon by another name. */
+static const char *normal_fault(const char *local, size_t len)
+{
+    char *normal = g_utf8_normalize(local, (gssize)len, G_NORMALIZE_NFC);
+    const char *fault = local_fault(normal, strlen(normal));
+
+    g_free(normal);
+    return fault;
+}
+
 /* Lower-cased ASCII of a domain; false: it is none. */
 static bool domain_ascii(const char *domain, char ascii_r[256])
 {
@@ -153,6 +163,8 @@ static const char *take_apart(const char *address, const char **at_r, char domai
     if (!at)
         return "there is no @ in it";
     fault = local_fault(address, (size_t)(at - address));
+    if (!fault && !g_str_is_ascii(address))
+        fault = normal_fault(address, (size_t)(at - address));
     if (fault)
         return fault;
     if (!domain_ascii(at + 1, domain_r))
@@ -193,6 +205,23 @@ static char *local_plain(const char *local, size_t len)
     return buf_take(&plain);
 }
 
+/* Casefolded, then lower-cased: GLib folds Cherokee's small letters to capitals and its capitals to
+ * small ones, so that folding alone would never bring the two together. */
+static char *local_folded(const char *local)
+{
+    auto_buf struct buf lower = {0};
+    char *folded = g_utf8_casefold(local, -1);
+
+    for (const char *c = folded; *c; c = g_utf8_next_char(c)) {
+        char utf8[6];
+
+        buf_add(&lower, utf8,
+                (size_t)g_unichar_to_utf8(g_unichar_tolower(g_utf8_get_char(c)), utf8));
+    }
+    g_free(folded);
+    return buf_take(&lower);
+}
+
 int mail_address_key(const char *address, struct buf *key_r)
 {
     const char *at;
@@ -203,13 +232,13 @@ int mail_address_key(const char *address, struct buf *key_r)
         return -EINVAL;
     local = local_plain(address, (size_t)(at - address));
     decomposed = g_utf8_normalize(local, -1, G_NORMALIZE_NFD);
-    folded = g_utf8_casefold(decomposed, -1);
+    folded = local_folded(decomposed);
     composed = g_utf8_normalize(folded, -1, G_NORMALIZE_NFC);
     buf_add_str(key_r, composed);
     buf_add_char(key_r, '@');
     buf_add_str(key_r, domain);
     g_free(composed);
-    g_free(folded);
+    free(folded);
     g_free(decomposed);
     free(local);
     return 0;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <glib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -97,6 +98,30 @@ static void expect_company(const char *address, int r, const char *company)
     assert_string_equal(buf_text(&got), company);
 }
 
+/* Whatever its letters: a person told by the key is found again by it. */
+static void a_key_is_its_own_key(void **state)
+{
+    (void)state;
+
+    for (gunichar c = 0x80; c < 0x20000; c++) {
+        auto_buf struct buf address = {0}, key = {0}, again = {0};
+        char utf8[6];
+
+        if (!g_unichar_validate(c))
+            continue;
+        buf_add_str(&address, "a");
+        buf_add(&address, utf8, (size_t)g_unichar_to_utf8(c, utf8));
+        buf_add_str(&address, "\xcd\x85\xcc\x81@acme.example");
+        if (mail_address_key(address.data, &key) < 0)
+            continue;
+        assert_int_equal(mail_address_key(key.data, &again), 0);
+        assert_string_equal(again.data, key.data);
+    }
+    expect_key("\xe1\x8f\x93@acme.example",
+               "\xea\xae\xa3@acme.example"); /* Cherokee LI, both cases */
+    expect_key("\xea\xae\xa3@acme.example", "\xea\xae\xa3@acme.example");
+}
+
 static void companies_are_registrable(void **state)
 {
     (void)state;
@@ -182,7 +207,7 @@ int main(void)
         cmocka_unit_test(takes_addresses),      cmocka_unit_test(refuses_what_is_none),
         cmocka_unit_test(keys_are_one_persons), cmocka_unit_test(companies_are_registrable),
         cmocka_unit_test(wire_is_ascii),        cmocka_unit_test(lists_are_read),
-        cmocka_unit_test(lists_have_an_end),
+        cmocka_unit_test(lists_have_an_end),    cmocka_unit_test(a_key_is_its_own_key),
     };
 
     mail_init();

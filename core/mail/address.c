@@ -77,10 +77,10 @@ static const char *local_fault(const char *local, size_t len)
         if (len < 3 || local[len - 1] != '"')
             return "the quotes before the @ do not close";
         for (size_t i = 1; i < len - 1; i++) {
+            if (local[i] == '"')
+                return "there is a quote inside the quotes before the @";
             if (local[i] == '\\' && ++i == len - 1)
                 return "the quotes before the @ do not close";
-            else if (local[i] == '"' && local[i - 1] != '\\')
-                return "there is a quote inside the quotes before the @";
         }
         return NULL;
     }

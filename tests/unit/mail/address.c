@@ -51,6 +51,7 @@ static void refuses_what_is_none(void **state)
         "ana@acme_x.example",
         "\"ana@acme.example",
         "\"a\"b\"@acme.example",
+        "\"\\\\\"b\"@acme.example", /* an escaped backslash, then a quote that ends it */
         "a\xff@acme.example",
         "a(c)@acme.example",
         "ana@acme.example.",

@@ -78,10 +78,15 @@ class Browser:
 
 
 class Rig:
-    """build: the build folder. Everything else is in a temporary directory of its own."""
+    """build: the build folder. Everything else is in a temporary directory of its own.
+
+    provider: more settings of gmail. providers: {name: settings} of others beside it, or a function
+    that makes that of this rig (whose sandbox is up by then); gmail=False leaves gmail out. cas: files
+    of CAs that the daemon trusts beside the sandbox's."""
 
     def __init__(self, build, sandbox_options=(), which="h2", poll="15 minutes", provider=None,
-                 config=None, log_level="info", plugins=None, clock=True):
+                 config=None, log_level="info", plugins=None, clock=True, providers=None, gmail=True,
+                 cas=()):
         self.build = build = os.path.abspath(build)
         self.sandbox = Sandbox(os.path.join(build, "bin", "postrider-sandbox"), *sandbox_options)
         self.dir = tempfile.mkdtemp(prefix="rider-")
@@ -92,7 +97,11 @@ class Rig:
         self.base = f"http://127.0.0.1:{self.port}"
         self.daemon = None
         self.starts = 0
-        self.write_config(which, poll, provider or {}, config or {}, log_level, plugins, clock)
+        others = {}
+        if gmail:
+            others["gmail"] = self.gmail(which, provider or {})
+        others.update((providers(self) if callable(providers) else providers) or {})
+        self.write_config(poll, others, cas, config or {}, log_level, plugins, clock)
         self.sandbox.ask("google.client.add", client_id="cid", client_secret=SECRET,
                          redirect_uris=[self.base + "/oauth/cb/*", PUBLIC + "/oauth/cb/*"])
         self.sandbox.ask("google.quota", project="off")
@@ -100,20 +109,38 @@ class Rig:
         self.sandbox.ask("google.consent")
         self.sandbox.ask("post.route", **{"from": PUBLIC, "to": self.base})
 
-    def write_config(self, which, poll, provider, config, log_level, plugins, clock):
+    def secret_file(self, name, secret):
+        """A file of mode 0600 with a secret in it; its path."""
+        path = os.path.join(self.dir, name)
+        with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+            file.write(secret + "\n")
+        return path
+
+    def gmail(self, which="h2", more=None):
+        """The settings of gmail at this sandbox."""
         url = self.sandbox.about[which]
-        secret = os.path.join(self.dir, "google.secret")
-        with open(os.open(secret, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
-            file.write(SECRET + "\n")
-        gmail = {"plugin": "gmail.so", "client_id": "cid", "client_secret_file": secret,
-                 "api_url": url, "auth_url": url + "/o/oauth2/v2/auth", "token_url": url + "/token",
-                 "revoke_url": url + "/revoke", "userinfo_url": url + "/v1/userinfo"}
-        gmail.update(provider)
+        return {"plugin": "gmail.so", "client_id": "cid",
+                "client_secret_file": self.secret_file("google.secret", SECRET),
+                "api_url": url, "auth_url": url + "/o/oauth2/v2/auth", "token_url": url + "/token",
+                "revoke_url": url + "/revoke", "userinfo_url": url + "/v1/userinfo", **(more or {})}
+
+    def trusted(self, cas):
+        """One file of the CAs that the daemon is to trust."""
+        if not cas:
+            return self.sandbox.about["ca"]
+        path = os.path.join(self.dir, "cas.pem")
+        with open(path, "w") as bundle:
+            for name in (self.sandbox.about["ca"], *cas):
+                with open(name) as file:
+                    bundle.write(file.read() + "\n")
+        return path
+
+    def write_config(self, poll, providers, cas, config, log_level, plugins, clock):
         whole = {"data": self.data, "listen": f"127.0.0.1:{self.port}", "socket": self.socket,
                  "plugins": plugins or os.path.join(self.build, "plugins"),
                  "master_key_file": os.path.join(self.dir, "master.key"),
-                 "ca_file": self.sandbox.about["ca"], "poll": poll, "log_level": log_level,
-                 "providers": {"gmail": gmail}}
+                 "ca_file": self.trusted(cas), "poll": poll, "log_level": log_level,
+                 "providers": providers}
         if clock:
             whole["clock"] = self.sandbox.about["clock"]
         whole.update(config)
@@ -217,9 +244,9 @@ class Rig:
     def account(self, address, **more):
         self.sandbox.ask("google.account.add", address=address, **more)
 
-    def link(self, address, access="full", **more):
-        return self.api("POST", "/v1/mailboxes",
-                        {"address": address, "provider": "gmail", "access": access, **more})["link"]
+    def link(self, address, access="full", provider="gmail", **more):
+        return self.api("POST", "/v1/mailboxes", {"address": address, "provider": provider,
+                                                  "access": access, **more})["link"]
 
     def consent(self, link, browser=None):
         """Clicks through; (status, page) of the last page."""
@@ -235,8 +262,8 @@ class Rig:
             return status, page
         return browser.go(location)[:2]
 
-    def connect(self, address, access="full", **more):
-        status, page = self.consent(self.link(address, access, **more))
+    def connect(self, address, access="full", provider="gmail", **more):
+        status, page = self.consent(self.link(address, access, provider, **more))
         if status != 200:
             raise RuntimeError(f"{address} was not connected: {status} {page}")
 

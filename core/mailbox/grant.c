@@ -410,7 +410,7 @@ static void give(void *arg, uint64_t mailbox, const char *refused, credential_go
 
 struct credential_source mailboxes_credentials(struct mailboxes *mailboxes)
 {
-    return (struct credential_source){mailboxes, give};
+    return (struct credential_source){.arg = mailboxes, .token = give};
 }
 
 /* -- revoking ------------------------------------------------------------------------------ */

@@ -286,6 +286,31 @@ class SignIn(Case):
         again = self.http("POST", "/revoke", {"token": self.tokens["refresh_token"]})
         self.assertEqual((again.status, again.json["error"]), (400, "invalid_token"))
 
+    def test_introspection(self):
+        def ask(token, **more):
+            return self.http("POST", "/introspect", {"token": token, "client_id": "cid",
+                                                     "client_secret": "shh", **more})
+        access = self.sign_in(scopes=["https://mail.google.com/"])
+        answer = ask(access)
+        self.assertEqual(answer.status, 200, answer.body)
+        self.assertTrue(answer.json["active"])
+        self.assertEqual(answer.json["username"], ANA)
+        self.assertIn("https://mail.google.com/", answer.json["scope"].split())
+        self.assertEqual(ask(access, client_secret="guess").status, 401)
+        basic = base64.b64encode(b"cid:shh").decode()
+        answer = self.http("POST", "/introspect", "token=" + access,
+                           {"Authorization": "Basic " + basic,
+                            "Content-Type": "application/x-www-form-urlencoded"})
+        self.assertTrue(answer.json["active"])
+        for token in (self.tokens["refresh_token"], "", "ya29.nobody"):
+            self.assertEqual(ask(token).json, {"active": False})
+        self.later(3600 * 1000)
+        self.assertEqual(ask(access).json, {"active": False})
+        access = self.refresh(self.tokens["refresh_token"]).json["access_token"]
+        self.assertTrue(ask(access).json["active"])
+        self.box.ask("google.grant.revoke", account=ANA)
+        self.assertEqual(ask(access).json, {"active": False})
+
     def test_invalid_grant_after_password_change(self):
         self.sign_in()
         self.box.ask("google.account.password_changed", address=ANA)

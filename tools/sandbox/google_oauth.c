@@ -211,6 +211,39 @@ static void revoke_endpoint(const struct sbx_request *request, struct sbx_respon
     }
 }
 
+/* RFC 7662: what a mail server asks about a token that somebody logs in with, so a refresh token is
+ * not active here. Google has no such endpoint: its own servers need not ask. Who may ask is any
+ * client that says who it is. */
+static void introspect(const struct sbx_request *request, struct sbx_response *response)
+{
+    auto_free char *form = mem_strn(request->body.data, request->body.len);
+    auto_free char *text = sbx_parameter(form, "token", 0);
+    struct google_token *token = google_token_get(text);
+    bool active = token && !token->refresh && google_token_live(token);
+    struct json_object *object;
+
+    note(response, token ? token->grant->account : NULL, "oauth.introspect");
+    if (strcmp(request->method, "POST") != 0) {
+        token_fail(response, 405, "invalid_request", "Only POST is allowed.");
+        return;
+    }
+    if (!client_check(request, form, response))
+        return;
+    object = json_object_new_object();
+    json_object_object_add(object, "active", json_object_new_boolean(active));
+    if (active) {
+        auto_free char *scope = google_scopes_text(token->scopes);
+
+        google_json_put(object, "username", token->grant->account->address);
+        google_json_put(object, "sub", token->grant->account->sub);
+        google_json_put(object, "client_id", token->grant->client->id);
+        google_json_put(object, "scope", scope);
+        google_json_put(object, "token_type", "Bearer");
+        json_object_object_add(object, "exp", json_object_new_int64(token->expires / 1000));
+    }
+    google_json(response, 200, object);
+}
+
 static void userinfo(const struct sbx_request *request, struct sbx_response *response)
 {
     struct google_token *token = google_bearer(request);
@@ -239,11 +272,9 @@ static void userinfo(const struct sbx_request *request, struct sbx_response *res
 static void describe(const struct sbx_request *request, struct sbx_response *response)
 {
     static const char *const endpoints[][2] = {
-        {"authorization_endpoint", "/o/oauth2/v2/auth"},
-        {"token_endpoint", "/token"},
-        {"userinfo_endpoint", "/v1/userinfo"},
-        {"revocation_endpoint", "/revoke"},
-        {"jwks_uri", "/oauth2/v3/certs"},
+        {"authorization_endpoint", "/o/oauth2/v2/auth"}, {"token_endpoint", "/token"},
+        {"userinfo_endpoint", "/v1/userinfo"},           {"revocation_endpoint", "/revoke"},
+        {"introspection_endpoint", "/introspect"},       {"jwks_uri", "/oauth2/v3/certs"},
     };
     struct json_object *object = json_object_new_object();
     auto_free char *base = issuer(request);
@@ -266,6 +297,8 @@ bool google_oauth_handle(const struct sbx_request *request, struct sbx_response 
         token_endpoint(request, response);
     } else if (strcmp(path, "/revoke") == 0) {
         revoke_endpoint(request, response);
+    } else if (strcmp(path, "/introspect") == 0) {
+        introspect(request, response);
     } else if (strcmp(path, "/v1/userinfo") == 0) {
         userinfo(request, response);
     } else if (strcmp(path, "/oauth2/v3/certs") == 0) {

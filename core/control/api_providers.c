@@ -45,8 +45,8 @@ static void gather_one(void *arg, const struct provider_generation_status *statu
 
 static struct json_object *abilities(uint32_t can)
 {
-    static const char *const names[] = {"send", "list", "label",  "read",  "stage",
-                                        "find", "file", "thread", "report"}; /* by RIDER_CAN_ */
+    static const char *const names[] = {"send", "list",   "label",  "read", "stage", "find",
+                                        "file", "thread", "report", "look"}; /* by RIDER_CAN_ */
     struct json_object *list = json_object_new_array();
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)

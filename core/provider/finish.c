@@ -81,6 +81,7 @@ static bool fits(enum op_kind kind, int32_t state)
 {
     switch (kind) {
     case OP_SEND:
+    case OP_FILE:
         return state == RIDER_IS_SENT;
     case OP_STAGE:
         return state == RIDER_IS_STAGED;

@@ -234,6 +234,12 @@ static bool admit(struct provider_op *op, uint32_t can)
     return false;
 }
 
+/* Which of the two it has: looking is enough to be asked. */
+static uint32_t finds(struct provider_session *session)
+{
+    return provider_session_can(session) & RIDER_CAN_LOOK ? RIDER_CAN_LOOK : RIDER_CAN_FIND;
+}
+
 static bool within_limits(struct provider_op *op)
 {
     struct provider_session *session = op->seat->session;
@@ -260,7 +266,7 @@ static struct provider_op *begin_message(struct provider_session *session, enum 
 {
     struct provider_op *op = begin(session, kind, timeout, done, arg);
 
-    *go_r = admit(op, can);
+    *go_r = admit(op, can == RIDER_CAN_FIND ? finds(session) : can);
     if (*go_r && !copy_message(&op->arena, &op->message, message)) {
         op_fail(op, RIDER_PERMANENT, RIDER_MESSAGE, "the message has no size");
         *go_r = false;

@@ -70,7 +70,7 @@ size_t provider_session_busy(const struct provider_session *session); /* operati
 struct provider_result {                   /* lent during `done`, as all it points to  */
     const struct rider_failure *failure;   /* NULL: it worked                          */
     const struct rider_identity *identity; /* identify                                */
-    const struct rider_sent *sent;         /* stage, send, find                        */
+    const struct rider_sent *sent;         /* stage, send, find; also file              */
     const struct rider_page *page;         /* list                                     */
     const struct rider_body *body;         /* read                                     */
     const struct rider_labelled *labelled; /* label                                   */
@@ -91,10 +91,12 @@ struct provider_op *provider_stage(struct provider_session *session,
 struct provider_op *provider_send(struct provider_session *session,
                                   const struct rider_message *message, uint32_t timeout,
                                   provider_done_fn *done, void *arg);
-/* Failure ABSENT: looked, and it is neither in drafts nor in Sent nor in trash. */
+/* Failure ABSENT: looked, and it is neither in drafts nor in Sent nor in trash; that proves
+ * something only with RIDER_CAN_FIND. */
 struct provider_op *provider_find(struct provider_session *session,
                                   const struct rider_message *message, uint32_t timeout,
                                   provider_done_fn *done, void *arg);
+/* With the mail's bytes in rfc5322. `sent` is there where the plugin said what the copy's id is. */
 struct provider_op *provider_file(struct provider_session *session,
                                   const struct rider_message *message, uint32_t timeout,
                                   provider_done_fn *done, void *arg);

@@ -30,6 +30,7 @@ int table_check(const struct rider_provider *table, const char *file, struct buf
         {RIDER_CAN_STAGE, table->stage && table->discard,
          "it says it can stage, but has no stage or no discard"},
         {RIDER_CAN_FIND, table->find, "it says it can find, but has no find"},
+        {RIDER_CAN_LOOK, table->find, "it says it can look, but has no find"},
         {RIDER_CAN_FILE, table->file, "it says it can file, but has no file"},
         {RIDER_CAN_LIST, table->list, "it says it can list, but has no list"},
         {RIDER_CAN_READ, table->read, "it says it can read, but has no read"},

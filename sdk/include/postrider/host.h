@@ -33,7 +33,8 @@ struct rider_host {
      * yours runs before they return, so finishing inside the starting call is fine.      */
     void (*fail)(struct rider_op *, const struct rider_failure *);
     void (*identify_done)(struct rider_op *, const struct rider_identity *);
-    void (*send_done)(struct rider_op *, const struct rider_sent *); /* stage, find too */
+    void (*send_done)(struct rider_op *, const struct rider_sent *); /* stage, find too,
+                                    and file where it knows the copy's id */
     void (*list_done)(struct rider_op *, const struct rider_page *);
     void (*read_done)(struct rider_op *, const struct rider_body *);
     void (*label_done)(struct rider_op *, const struct rider_labelled *);

@@ -8,7 +8,8 @@ extern "C" {
 
 /* -- sending ------------------------------------------------------------------------ */
 struct rider_message { /* lent until the operation is finished.
-                          find, file and discard: ids and marker only */
+                          find and discard: ids and marker only;
+                          file: those and rfc5322 */
     size_t size;
     const char *marker;         /* X-Postrider-Id; survives where ids do not  */
     const char *message_id;     /* ours; the provider may put its own instead */

@@ -28,7 +28,9 @@ enum {
     RIDER_CAN_FIND = 1 << 5,   /* after `settle`, ABSENT proves: not sent    */
     RIDER_CAN_FILE = 1 << 6,   /* the copy in Sent is ours to make           */
     RIDER_CAN_THREAD = 1 << 7, /* thread ids are the provider's, not guessed */
-    RIDER_CAN_REPORT = 1 << 8  /* hands over delivery-status parts           */
+    RIDER_CAN_REPORT = 1 << 8, /* hands over delivery-status parts           */
+    RIDER_CAN_LOOK = 1 << 9    /* has find, but ABSENT proves nothing: what it
+                                  finds was sent, what it does not may have been */
 };
 struct rider_provider {
     size_t size;

@@ -140,17 +140,30 @@ void session_left(struct provider_session *session)
 }
 
 /* -- what it can ------------------------------------------------------------------------------ */
+/* Scopes narrow a grant by themselves; a password opens all, so what its owner did not allow is
+ * kept from the plugin here. */
+static uint32_t allowed(enum rider_access access)
+{
+    switch (access) {
+    case RIDER_ACCESS_SEND:
+        return RIDER_CAN_SEND | RIDER_CAN_STAGE | RIDER_CAN_FILE;
+    case RIDER_ACCESS_HEADERS:
+        return ~(uint32_t)(RIDER_CAN_READ | RIDER_CAN_REPORT);
+    default:
+        return UINT32_MAX;
+    }
+}
+
 uint32_t provider_session_can(struct provider_session *session)
 {
     const struct seat *seat = session->seat;
-    uint32_t can;
+    uint32_t can = UINT32_MAX;
 
     if (!seat)
         return 0;
-    if (!seat->generation->table.can_now)
-        return seat->generation->table.can;
-    IN_PLUGIN(seat->generation, can = seat->generation->table.can_now(seat->plugin));
-    return seat->generation->table.can & can;
+    if (seat->generation->table.can_now)
+        IN_PLUGIN(seat->generation, can = seat->generation->table.can_now(seat->plugin));
+    return seat->generation->table.can & can & allowed(session->info.access);
 }
 
 void provider_session_limits(const struct provider_session *session, struct rider_limits *limits_r)

@@ -44,7 +44,8 @@ int provider_session_open(struct provider_set *set, const char *provider,
  * closed may be NULL. No operation may be started on it from here on. */
 void provider_session_close(struct provider_session *session, void (*closed)(void *arg), void *arg);
 
-/* RIDER_CAN_..., with the scopes really granted, by the generation that is live now. */
+/* RIDER_CAN_..., with the scopes really granted, by the generation that is live now; at less than
+ * full access no READ and no REPORT, at SEND nothing but SEND, STAGE and FILE, whatever it says. */
 uint32_t provider_session_can(struct provider_session *session);
 uint32_t provider_session_settle(const struct provider_session *session); /* ms           */
 /* The limits that are kept, config and plugin merged; 0: none of that sort. */

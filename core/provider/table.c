@@ -40,9 +40,9 @@ int table_check(const struct rider_provider *table, const char *file, struct buf
     for (size_t i = 0; i < ARRAY_LEN(needs); i++)
         if ((table->can & needs[i].can) == needs[i].can && !needs[i].there)
             return refuse(error, file, needs[i].sentence);
-    if (table->auth != RIDER_AUTH_OAUTH && table->auth != RIDER_AUTH_PASSWORD)
+    if (!table->auth || table->auth & ~(uint32_t)(RIDER_AUTH_OAUTH | RIDER_AUTH_PASSWORD))
         return refuse(error, file, "it signs in by a way this postrider does not know");
-    if (table->auth == RIDER_AUTH_OAUTH && !table->oauth)
+    if (table->auth & RIDER_AUTH_OAUTH && !table->oauth)
         return refuse(error, file, "it signs in by OAuth, but has no oauth");
     return 0;
 }

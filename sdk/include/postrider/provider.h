@@ -36,7 +36,8 @@ struct rider_provider {
     size_t size;
     uint32_t minor;
     uint32_t can;                    /* the most it ever can; can_now narrows it   */
-    uint32_t auth;                   /* RIDER_AUTH_...                             */
+    uint32_t auth;                   /* RIDER_AUTH_...; both: OAuth where config has a
+                                        client_id and `oauth` offers it, else a password  */
     uint32_t settle;                 /* how long after an attempt ended absence may
                                         still be mere delay; config may raise it   */
     const char *id, *name, *version; /* "gmail", "Gmail", "1.4.0"                  */

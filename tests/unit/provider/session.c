@@ -98,6 +98,26 @@ static struct ending list_once(struct provider_session *session)
     return ending;
 }
 
+/* A password opens all: what its owner did not allow is kept from the plugin by the host. */
+static void access_narrows_whatever_the_plugin_says(void **state)
+{
+    struct provider_mailbox_info info = {.mailbox = 9, .address = "bo@acme.example"};
+    struct provider_session *session;
+
+    (void)state;
+    for (int access = RIDER_ACCESS_SEND; access <= RIDER_ACCESS_FULL; access++) {
+        info.access = (enum rider_access)access;
+        assert_int_equal(
+            provider_session_open(world.set, "odd", &info, NULL, &world.error, &session), 0);
+        assert_int_equal(provider_session_can(session), access == RIDER_ACCESS_SEND
+                                                            ? RIDER_CAN_SEND
+                                                            : RIDER_CAN_SEND | RIDER_CAN_LIST);
+        if (access == RIDER_ACCESS_SEND)
+            assert_int_equal(list_once(session).kind, RIDER_UNSUPPORTED);
+        world_close(&world, session);
+    }
+}
+
 static void remembers_across_reloads_and_restarts(void **state)
 {
     struct kept kept = {0};
@@ -221,6 +241,7 @@ static void freeing_the_set_ends_everything(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(access_narrows_whatever_the_plugin_says, setup, teardown),
         cmocka_unit_test_setup_teardown(remembers_across_reloads_and_restarts, setup, teardown),
         cmocka_unit_test_setup_teardown(its_own_settings_win, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reload_may_bring_new_settings, setup, teardown),

@@ -1,9 +1,9 @@
-/* gmail/text.h: text that grows, and the few encodings that Gmail's API needs.
+/* common/text.h: text that grows, and the few encodings that providers' protocols need.
  *
  * A plugin includes the sdk only, so this is its own. A zeroed struct is empty and ready; memory
  * that is not there aborts, as in the host. */
-#ifndef GMAIL_TEXT_H
-#define GMAIL_TEXT_H
+#ifndef COMMON_TEXT_H
+#define COMMON_TEXT_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

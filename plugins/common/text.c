@@ -1,4 +1,4 @@
-/* gmail/text.c: text that grows, and the few encodings that Gmail's API needs. */
+/* common/text.c: text that grows, and the few encodings that providers' protocols need. */
 #include "text.h"
 
 #include <stdarg.h>

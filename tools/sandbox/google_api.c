@@ -50,21 +50,9 @@ static const struct google_method google_methods[] = {
 
 /* -- answers ---------------------------------------------------------------------------------- */
 
-void google_json(struct sbx_response *response, int status, struct json_object *object)
-{
-    size_t len;
-    const char *text = json_object_to_json_string_length(
-        object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-
-    response->status = status;
-    sbx_response_header(response, "content-type", "application/json; charset=UTF-8");
-    buf_add(&response->body, text, len);
-    json_object_put(object);
-}
-
 void google_ok(struct google_call *call, struct json_object *object)
 {
-    google_json(call->response, 200, google_fields(call, object));
+    sbx_response_json(call->response, 200, google_fields(call, object));
 }
 
 void google_done(struct google_call *call)
@@ -102,17 +90,17 @@ void google_fail(struct sbx_response *response, int status, const char *reason, 
     const char *name = status_name(status, reason);
     bool usage = strstr(reason, "imitExceeded") != NULL;
 
-    google_json_put(one, "message", message);
-    google_json_put(one, "domain", usage ? "usageLimits" : "global");
-    google_json_put(one, "reason", reason);
+    sbx_json_put(one, "message", message);
+    sbx_json_put(one, "domain", usage ? "usageLimits" : "global");
+    sbx_json_put(one, "reason", reason);
     json_object_array_add(errors, one);
     json_object_object_add(error, "code", json_object_new_int(status));
-    google_json_put(error, "message", message);
+    sbx_json_put(error, "message", message);
     json_object_object_add(error, "errors", errors);
     if (name)
-        google_json_put(error, "status", name);
+        sbx_json_put(error, "status", name);
     json_object_object_add(answer, "error", error);
-    google_json(response, status, answer);
+    sbx_response_json(response, status, answer);
 }
 
 void google_not_found(struct google_call *call)
@@ -178,45 +166,28 @@ bool google_metadata_only(const struct google_call *call)
 
 /* -- the body --------------------------------------------------------------------------------- */
 
-static struct json_object *json_read(struct bytes text)
-{
-    struct json_tokener *tokener;
-    struct json_object *object;
-
-    if (text.len == 0)
-        return NULL;
-    tokener = json_tokener_new();
-    object = json_tokener_parse_ex(tokener, text.data, (int)text.len);
-    if (json_tokener_get_error(tokener) != json_tokener_success) {
-        json_object_put(object);
-        object = NULL;
-    }
-    json_tokener_free(tokener);
-    return object;
-}
-
 /* multipart/related: JSON first, then the mail. */
 static bool related_read(struct google_call *call)
 {
     auto_free char *boundary =
-        google_mime_parameter(sbx_request_header(call->request, "content-type"), "boundary");
+        mime_parameter(sbx_request_header(call->request, "content-type"), "boundary");
     struct bytes part, parts[2] = {{0}};
     size_t at = 0, count = 0;
 
     while (boundary && count < 2 &&
-           google_multipart_next(call->request->body, boundary, &at, &part)) {
-        struct google_headers headers;
+           mime_multipart_next(call->request->body, boundary, &at, &part)) {
+        struct mime_headers headers;
 
-        google_headers_init(&headers, part.data, part.len);
+        mime_headers_init(&headers, part.data, part.len);
         parts[count].data = (const char *)part.data + headers.length;
         parts[count++].len = part.len - headers.length;
-        google_headers_finish(&headers);
+        mime_headers_finish(&headers);
     }
     if (count < 2) {
         google_fail(call->response, 400, "badRequest", "Missing end boundary in multipart body.");
         return false;
     }
-    call->asked = json_read(parts[0]);
+    call->asked = sbx_json_read(parts[0]);
     call->upload = parts[1];
     return true;
 }
@@ -248,7 +219,7 @@ static bool body_read(struct google_call *call)
         google_fail(call->response, 413, "requestTooLarge", "Request Entity Too Large");
         return false;
     }
-    call->asked = json_read(call->request->body);
+    call->asked = sbx_json_read(call->request->body);
     if (call->request->body.len > 0 && !json_object_is_type(call->asked, json_type_object)) {
         google_fail(call->response, 400, "parseError", "Parse Error");
         return false;

@@ -5,6 +5,7 @@
 #include "sandbox/google_scopes.h"
 #include "sandbox/google_state.h"
 #include "sandbox/http.h"
+#include "sandbox/values.h"
 
 struct google_call;
 
@@ -42,7 +43,6 @@ void google_fail(struct sbx_response *response, int status, const char *reason,
                  const char *message);
 void google_not_found(struct google_call *call);
 void google_invalid(struct google_call *call, const char *message);
-void google_json(struct sbx_response *response, int status, struct json_object *object);
 
 /* Query parameters. The list ends in NULL; mem_strv_free. */
 char *google_parameter(const struct google_call *call, const char *name);
@@ -60,6 +60,8 @@ struct json_object *google_message_brief(const struct google_message *message, b
 struct json_object *google_message_json(const struct google_call *call,
                                         struct google_message *message, const char *format,
                                         char **only);
+/* What messages.get gives as payload with format=full. */
+struct json_object *google_payload(const char *data, size_t len);
 /* The format asked for, allocated; NULL when this token may not have it: answered. */
 char *google_format(struct google_call *call);
 
@@ -74,6 +76,8 @@ void google_send(struct google_call *call, struct bytes mail, const char *thread
  * (allocated, or NULL). */
 void google_mail_rewrite(struct buf *out, const struct google_account *account, struct bytes mail,
                          bool sending, char **ours_r);
+/* Makes the Google mailboxes known to the people. */
+void google_people_register(void);
 /* The thread for a mail with this threadId, NULL: a new one. False when the mailbox has no such
  * thread: answered. */
 bool google_thread_choose(struct google_call *call, const char *thread_id, struct bytes mail,

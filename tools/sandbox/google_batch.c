@@ -14,7 +14,7 @@ enum { CALLS_MOST = 100 };
 /* One inner request: its own headers come before the outer ones, so they win. */
 struct inner {
     char *method, *path, *query;
-    struct google_headers headers;
+    struct mime_headers headers;
     struct sbx_header *list;
     struct sbx_request request;
 };
@@ -24,7 +24,7 @@ static void inner_finish(struct inner *inner)
     free(inner->method);
     free(inner->path);
     free(inner->list);
-    google_headers_finish(&inner->headers);
+    mime_headers_finish(&inner->headers);
 }
 
 /* "GET /gmail/v1/...?x=y HTTP/1.1", the version optional. */
@@ -53,10 +53,10 @@ static bool inner_read(struct inner *inner, struct bytes http, const struct sbx_
 
     if (!line_read(inner, data, line))
         return false;
-    google_headers_init(&inner->headers, data + line, http.len - line);
+    mime_headers_init(&inner->headers, data + line, http.len - line);
     inner->list = mem_array(inner->headers.count + outer->header_count + 1, sizeof(*inner->list));
     for (size_t i = 0; i < inner->headers.count; i++) {
-        const struct google_header *header = &inner->headers.list[i];
+        const struct mime_header *header = &inner->headers.list[i];
 
         text_lower((char *)(uintptr_t)header->name); /* it lies in our own block */
         inner->list[count++] = (struct sbx_header){header->name, header->value};
@@ -126,26 +126,26 @@ static void tell(const struct sbx_request *outer, const struct inner *inner, siz
 
     json_object_object_add(line, "batch", json_object_new_int64((int64_t)outer->number));
     json_object_object_add(line, "part", json_object_new_int64((int64_t)at));
-    google_json_put(line, "method", inner->method);
-    google_json_put(line, "path", inner->path);
-    google_json_put(line, "query", inner->query ? inner->query : "");
+    sbx_json_put(line, "method", inner->method);
+    sbx_json_put(line, "path", inner->path);
+    sbx_json_put(line, "query", inner->query ? inner->query : "");
     json_object_object_add(line, "status", json_object_new_int(response->status));
-    google_json_put(line, "note", response->note);
+    sbx_json_put(line, "note", response->note);
     journal_line(line);
 }
 
 static void part_run(const struct sbx_request *outer, struct bytes part, size_t at,
                      const char *boundary, struct buf *out)
 {
-    struct google_headers headers;
+    struct mime_headers headers;
     struct inner inner = {0};
     struct sbx_response response = {0};
     struct bytes http;
 
-    google_headers_init(&headers, part.data, part.len);
+    mime_headers_init(&headers, part.data, part.len);
     http = (struct bytes){(const char *)part.data + headers.length, part.len - headers.length};
-    if (!text_starts_fold(google_headers_get(&headers, "Content-Type")
-                              ? google_headers_get(&headers, "Content-Type")
+    if (!text_starts_fold(mime_headers_get(&headers, "Content-Type")
+                              ? mime_headers_get(&headers, "Content-Type")
                               : "",
                           "application/http") ||
         !inner_read(&inner, http, outer))
@@ -155,10 +155,10 @@ static void part_run(const struct sbx_request *outer, struct bytes part, size_t 
     else if (!google_api_handle(&inner.request, &response))
         google_fail(&response, 404, "notFound", "Not Found");
     tell(outer, &inner, at, &response);
-    answer_add(out, boundary, google_headers_get(&headers, "Content-ID"), &response);
+    answer_add(out, boundary, mime_headers_get(&headers, "Content-ID"), &response);
     sbx_response_finish(&response);
     inner_finish(&inner);
-    google_headers_finish(&headers);
+    mime_headers_finish(&headers);
 }
 
 static size_t parts_count(struct bytes body, const char *boundary)
@@ -166,7 +166,7 @@ static size_t parts_count(struct bytes body, const char *boundary)
     struct bytes part;
     size_t at = 0, count = 0;
 
-    while (google_multipart_next(body, boundary, &at, &part))
+    while (mime_multipart_next(body, boundary, &at, &part))
         count++;
     return count;
 }
@@ -185,7 +185,7 @@ void google_batch(const struct sbx_request *request, struct sbx_response *respon
 {
     static const char answer[] = "batch_sandbox_answer";
     const char *type = sbx_request_header(request, "content-type");
-    auto_free char *boundary = google_mime_parameter(type, "boundary");
+    auto_free char *boundary = mime_parameter(type, "boundary");
     size_t count = boundary ? parts_count(request->body, boundary) : 0, at = 0;
     struct bytes part;
 
@@ -198,7 +198,7 @@ void google_batch(const struct sbx_request *request, struct sbx_response *respon
         google_fail(response, 400, "badRequest",
                     "The batch request exceeds the limit of 100 calls.");
     } else {
-        for (size_t n = 0; google_multipart_next(request->body, boundary, &at, &part); n++)
+        for (size_t n = 0; mime_multipart_next(request->body, boundary, &at, &part); n++)
             part_run(request, part, n, answer, &response->body);
         buf_printf(&response->body, "--%s--\r\n", answer);
         response->status = 200;

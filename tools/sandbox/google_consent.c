@@ -3,6 +3,7 @@
 
 #include "sandbox/google_api.h"
 #include "sandbox/google_tokens.h"
+#include "sandbox/html.h"
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -14,7 +15,7 @@
 struct ask {
     const char *query; /* lent: the query, or the form */
     char *redirect, *state, *hint;
-    struct google_client *client;
+    struct client *client;
     unsigned scopes;
 };
 
@@ -31,45 +32,12 @@ static void ask_finish(struct ask *ask)
     free(ask->hint);
 }
 
-static void html_add(struct buf *out, const char *text)
-{
-    for (; *text; text++) {
-        switch (*text) {
-        case '&':
-            buf_add_str(out, "&amp;");
-            break;
-        case '<':
-            buf_add_str(out, "&lt;");
-            break;
-        case '>':
-            buf_add_str(out, "&gt;");
-            break;
-        case '"':
-            buf_add_str(out, "&quot;");
-            break;
-        default:
-            buf_add_char(out, *text);
-        }
-    }
-}
-
-static void page_begin(struct buf *out, const char *title)
-{
-    buf_printf(out,
-               "<!doctype html><html lang=en><meta charset=utf-8>"
-               "<meta name=viewport content='width=device-width'><title>%s</title>"
-               "<style>body{font:16px/1.5 sans-serif;max-width:30em;margin:3em auto;padding:0 1em}"
-               "label{display:block;margin:.4em 0}button{font:inherit;padding:.4em 1.6em;"
-               "margin:1em 1em 0 0}small{color:#666}</style><h1>%s</h1>",
-               title, title);
-}
-
 /* Errors that Google shows to the person and does not redirect. */
 static void refuse(struct sbx_response *response, const char *error, const char *why)
 {
     auto_buf struct buf page = {0};
 
-    page_begin(&page, "Access blocked: the request is invalid");
+    html_begin(&page, "Access blocked: the request is invalid");
     buf_add_str(&page, "<p>");
     html_add(&page, why);
     buf_add_str(&page, "<p>Error 400: ");
@@ -112,10 +80,10 @@ static bool ask_read(struct ask *ask, struct sbx_response *response)
     ask->redirect = sbx_parameter(ask->query, "redirect_uri", 0);
     ask->state = sbx_parameter(ask->query, "state", 0);
     ask->hint = sbx_parameter(ask->query, "login_hint", 0);
-    ask->client = google_client_get(id);
+    ask->client = client_get(&google_state()->clients, id);
     if (!ask->client) {
         refuse(response, "invalid_client", "The OAuth client was not found.");
-    } else if (!google_redirect_known(ask->client, ask->redirect)) {
+    } else if (!client_redirect_known(ask->client, ask->redirect)) {
         refuse(response, "redirect_uri_mismatch",
                "The redirect URI in the request does not match the ones registered.");
     } else if (!type || strcmp(type, "code") != 0) {
@@ -200,20 +168,12 @@ static void consent_page(const struct ask *ask, struct sbx_response *response)
 {
     auto_buf struct buf page = {0};
 
-    page_begin(&page, "Sign in to the sandbox's Google");
+    html_begin(&page, "Sign in to the sandbox's Google");
     buf_add_str(&page, "<p>The app <b>");
     html_add(&page, ask->client->id);
     buf_add_str(&page, "</b> wants access to your account."
                        "<form method=post action=/o/oauth2/v2/auth/consent>");
-    for (size_t i = 0; i < ARRAY_LEN(carried); i++) {
-        auto_free char *value = sbx_parameter(ask->query, carried[i], 0);
-
-        if (!value)
-            continue;
-        buf_printf(&page, "<input type=hidden name=%s value=\"", carried[i]);
-        html_add(&page, value);
-        buf_add_str(&page, "\">");
-    }
+    html_carry(&page, ask->query, carried, ARRAY_LEN(carried));
     accounts_add(&page, ask);
     buf_add_str(&page, "<fieldset><legend>Select what it can access</legend>");
     for (const struct google_scope_name *name = google_scope_names; name->name; name++)

@@ -2,7 +2,7 @@
 #include "sandbox/google.h"
 #include "sandbox/google_api.h"
 #include "sandbox/google_drafts.h"
-#include "sandbox/google_people.h"
+#include "sandbox/people.h"
 #include "sandbox/google_tokens.h"
 #include "sandbox/world.h"
 
@@ -24,7 +24,7 @@ static struct json_object *failed(const char *error)
     struct json_object *answer = json_object_new_object();
 
     json_object_object_add(answer, "ok", json_object_new_boolean(false));
-    google_json_put(answer, "error", error);
+    sbx_json_put(answer, "error", error);
     return answer;
 }
 
@@ -39,9 +39,9 @@ static struct json_object *counted(const char *key, size_t count)
 /* The account that "account" or "address" names. */
 static struct google_account *account_of(struct json_object *asked)
 {
-    const char *address = google_json_text(asked, "account");
+    const char *address = sbx_json_text(asked, "account");
 
-    return google_account_get(address ? address : google_json_text(asked, "address"));
+    return google_account_get(address ? address : sbx_json_text(asked, "address"));
 }
 
 static struct json_object *no_account(void)
@@ -64,11 +64,11 @@ static void aliases_set(struct google_account *account, struct json_object *list
     account->alias_count = count;
     for (size_t i = 0; i < count; i++) {
         struct json_object *one = json_object_array_get_idx(list, i);
-        const char *verification = google_json_text(one, "verification");
-        const char *address = google_json_text(one, "address");
+        const char *verification = sbx_json_text(one, "verification");
+        const char *address = sbx_json_text(one, "address");
 
-        account->aliases[i].address = google_lower(address ? address : "");
-        account->aliases[i].name = mem_str(google_json_text(one, "name"));
+        account->aliases[i].address = sbx_lower(address ? address : "");
+        account->aliases[i].name = mem_str(sbx_json_text(one, "name"));
         account->aliases[i].accepted = !verification || strcmp(verification, "accepted") == 0;
     }
 }
@@ -81,10 +81,10 @@ static struct json_object *account_show(struct json_object *asked)
     if (!account)
         return no_account();
     answer = ok();
-    google_json_put(answer, "address", account->address);
-    google_json_put(answer, "name", account->name);
-    google_json_put(answer, "sub", account->sub);
-    google_json_put(answer, "suspended", account->suspended);
+    sbx_json_put(answer, "address", account->address);
+    sbx_json_put(answer, "name", account->name);
+    sbx_json_put(answer, "sub", account->sub);
+    sbx_json_put(answer, "suspended", account->suspended);
     json_object_object_add(answer, "messages", json_object_new_int64((int64_t)account->all.count));
     json_object_object_add(
         answer, "sent",
@@ -93,31 +93,30 @@ static struct json_object *account_show(struct json_object *asked)
         answer, "inbox",
         json_object_new_int64((int64_t)google_label_get(account, "INBOX")->messages.count));
     auto_free char *history = mem_printf("%llu", (unsigned long long)account->history_id);
-    google_json_put(answer, "history_id", history);
+    sbx_json_put(answer, "history_id", history);
     return answer;
 }
 
 static struct json_object *account_add(struct json_object *asked)
 {
-    const char *address = google_json_text(asked, "address");
-    struct json_object *aliases = google_json_get(asked, "aliases");
+    const char *address = sbx_json_text(asked, "address");
+    struct json_object *aliases = sbx_json_get(asked, "aliases");
     struct google_account *account = google_account_get(address);
 
     if (!address || !strchr(address, '@'))
         return failed("google.account.add needs \"address\"");
     if (!account)
-        account = google_account_new(address, google_json_text(asked, "name"));
+        account = google_account_new(address, sbx_json_text(asked, "name"));
     if (json_object_is_type(aliases, json_type_array))
         aliases_set(account, aliases);
-    account->send_limit =
-        (uint64_t)google_json_int(asked, "send_limit", (int64_t)account->send_limit);
+    account->send_limit = (uint64_t)sbx_json_int(asked, "send_limit", (int64_t)account->send_limit);
     return account_show(asked);
 }
 
 static struct json_object *account_suspend(struct json_object *asked)
 {
     struct google_account *account = account_of(asked);
-    const char *mode = google_json_text(asked, "mode");
+    const char *mode = sbx_json_text(asked, "mode");
 
     if (!account)
         return no_account();
@@ -147,30 +146,24 @@ static struct json_object *token_expire(struct json_object *asked)
     return account ? counted("expired", google_tokens_expire(account)) : no_account();
 }
 
-static struct json_object *client_add(struct json_object *asked)
+static struct json_object *client_make(struct json_object *asked)
 {
-    const char *id = google_json_text(asked, "client_id");
-    char **redirects = google_json_strings(google_json_get(asked, "redirect_uris"));
+    const char *fault = client_add(&google_state()->clients, asked);
 
-    if (!id || !redirects) {
-        mem_strv_free(redirects);
-        return failed("google.client.add needs \"client_id\" and a list \"redirect_uris\"");
-    }
-    google_client_new(id, google_json_text(asked, "client_secret"), redirects);
-    return ok();
+    return fault ? failed(fault) : ok();
 }
 
 static struct json_object *consent(struct json_object *asked)
 {
     struct google_consent *now = &google_state()->consent;
-    const char *mode = google_json_text(asked, "mode");
+    const char *mode = sbx_json_text(asked, "mode");
 
     free(now->account);
     mem_strv_free(now->scopes);
     now->automatic = !mode || strcmp(mode, "page") != 0;
-    now->deny = google_json_bool(asked, "deny", false);
-    now->account = mem_str(google_json_text(asked, "account"));
-    now->scopes = google_json_strings(google_json_get(asked, "scopes"));
+    now->deny = sbx_json_bool(asked, "deny", false);
+    now->account = mem_str(sbx_json_text(asked, "account"));
+    now->scopes = sbx_json_strings(sbx_json_get(asked, "scopes"));
     return ok();
 }
 
@@ -181,14 +174,12 @@ static struct json_object *token_settings(struct json_object *asked)
     struct google_settings *settings = &google_state()->settings;
 
     settings->token_lifetime =
-        google_json_int(asked, "seconds", settings->token_lifetime / 1000) * 1000;
-    settings->rotate = google_json_bool(asked, "rotate", settings->rotate);
-    settings->token_unavailable =
-        google_json_int(asked, "unavailable", settings->token_unavailable);
-    settings->metadata_strict =
-        google_json_bool(asked, "metadata_strict", settings->metadata_strict);
-    settings->expires_in_set = google_json_get(asked, "expires_in") != NULL;
-    settings->expires_in = google_json_int(asked, "expires_in", 0);
+        sbx_json_int(asked, "seconds", settings->token_lifetime / 1000) * 1000;
+    settings->rotate = sbx_json_bool(asked, "rotate", settings->rotate);
+    settings->token_unavailable = sbx_json_int(asked, "unavailable", settings->token_unavailable);
+    settings->metadata_strict = sbx_json_bool(asked, "metadata_strict", settings->metadata_strict);
+    settings->expires_in_set = sbx_json_get(asked, "expires_in") != NULL;
+    settings->expires_in = sbx_json_int(asked, "expires_in", 0);
     return ok();
 }
 
@@ -196,7 +187,7 @@ static struct json_object *history_horizon(struct json_object *asked)
 {
     struct google_settings *settings = &google_state()->settings;
 
-    settings->history_horizon = google_json_int(asked, "ms", settings->history_horizon);
+    settings->history_horizon = sbx_json_int(asked, "ms", settings->history_horizon);
     return ok();
 }
 
@@ -205,19 +196,18 @@ static struct json_object *history_traps(struct json_object *asked)
     struct google_settings *settings = &google_state()->settings;
 
     settings->history_empty_pages =
-        google_json_bool(asked, "empty_pages", settings->history_empty_pages);
-    settings->history_duplicates =
-        google_json_bool(asked, "duplicates", settings->history_duplicates);
-    settings->history_vanished = google_json_bool(asked, "vanished", settings->history_vanished);
+        sbx_json_bool(asked, "empty_pages", settings->history_empty_pages);
+    settings->history_duplicates = sbx_json_bool(asked, "duplicates", settings->history_duplicates);
+    settings->history_vanished = sbx_json_bool(asked, "vanished", settings->history_vanished);
     return ok();
 }
 
 /* Ids only grow: a mailbox that is beyond it already stays where it is. */
 static struct json_object *history_start(struct json_object *asked)
 {
-    const char *text = google_json_text(asked, "id");
+    const char *text = sbx_json_text(asked, "id");
     struct google_account *account;
-    uint64_t id = (uint64_t)google_json_int(asked, "id", 1000);
+    uint64_t id = (uint64_t)sbx_json_int(asked, "id", 1000);
     size_t at = 0;
 
     if (text && !text_u64(text, &id))
@@ -232,8 +222,8 @@ static struct json_object *index_lag(struct json_object *asked)
 {
     struct google_settings *settings = &google_state()->settings;
 
-    settings->find_lag = google_json_int(asked, "find_ms", settings->find_lag);
-    settings->listing_lag = google_json_int(asked, "list_ms", settings->listing_lag);
+    settings->find_lag = sbx_json_int(asked, "find_ms", settings->find_lag);
+    settings->listing_lag = sbx_json_int(asked, "list_ms", settings->listing_lag);
     return ok();
 }
 
@@ -243,19 +233,18 @@ static struct json_object *message_answer(const struct google_message *message)
 {
     struct json_object *answer = ok();
 
-    google_json_put(answer, "id", message->id);
-    google_json_put(answer, "thread_id", message->thread->id);
-    google_json_put(answer, "message_id", message->message_id);
+    sbx_json_put(answer, "id", message->id);
+    sbx_json_put(answer, "thread_id", message->thread->id);
+    sbx_json_put(answer, "message_id", message->message_id);
     return answer;
 }
 
 static struct json_object *deliver(struct json_object *asked)
 {
     struct google_account *account = account_of(asked);
-    const char *raw = google_json_text(asked, "raw"), *from = google_json_text(asked, "from");
-    const char *subject = google_json_text(asked, "subject"),
-               *text = google_json_text(asked, "text");
-    struct json_object *headers = google_json_get(asked, "headers");
+    const char *raw = sbx_json_text(asked, "raw"), *from = sbx_json_text(asked, "from");
+    const char *subject = sbx_json_text(asked, "subject"), *text = sbx_json_text(asked, "text");
+    struct json_object *headers = sbx_json_get(asked, "headers");
     struct buf mail = {0};
     char when[48];
 
@@ -266,26 +255,26 @@ static struct json_object *deliver(struct json_object *asked)
     } else {
         buf_printf(&mail, "From: %s\r\nTo: %s\r\nSubject: %s\r\nDate: %s\r\n",
                    from ? from : "somebody@stranger.example", account->address,
-                   subject ? subject : "", google_date(world_now(), when));
+                   subject ? subject : "", mime_date(world_now(), when));
         if (json_object_is_type(headers, json_type_object)) {
             json_object_object_foreach (headers, name, value) {
                 buf_printf(&mail, "%s: %s\r\n", name, json_object_get_string(value));
             }
         }
-        if (!google_json_get(headers, "Message-ID"))
+        if (!sbx_json_get(headers, "Message-ID"))
             buf_printf(&mail, "Message-ID: <%016llx@stranger.example>\r\n",
-                       (unsigned long long)google_mix(++google_state()->next_id));
+                       (unsigned long long)sbx_mix(++google_state()->next_id));
         buf_printf(&mail, "\r\n%s\r\n", text ? text : "");
     }
-    return message_answer(google_deliver(
-        account, &mail, google_thread_get(account, google_json_text(asked, "thread")),
-        google_json_bool(asked, "spam", false)));
+    return message_answer(google_deliver(account, &mail,
+                                         google_thread_get(account, sbx_json_text(asked, "thread")),
+                                         sbx_json_bool(asked, "spam", false)));
 }
 
 static struct json_object *fill(struct json_object *asked)
 {
     struct google_account *account = account_of(asked);
-    int64_t count = google_json_int(asked, "count", 0);
+    int64_t count = sbx_json_int(asked, "count", 0);
 
     if (!account)
         return no_account();
@@ -293,8 +282,8 @@ static struct json_object *fill(struct json_object *asked)
         auto_free char *from = NULL;
         struct buf mail = {0};
 
-        google_compose_unrelated(&mail, account, google_hash(5, account->address, (uint64_t)i),
-                                 &from);
+        compose_unrelated(&mail, account->address, sbx_hash(5, account->address, (uint64_t)i),
+                          &from);
         google_deliver(account, &mail, NULL, false);
     }
     return counted("messages", account->all.count);
@@ -308,10 +297,10 @@ static struct json_object *message_dump(const struct google_message *message)
     for (size_t i = 0; i < message->headers.count; i++) {
         struct json_object *header = json_object_new_array();
 
-        json_object_array_add(header, google_json_safe(message->headers.list[i].name,
-                                                       strlen(message->headers.list[i].name)));
-        json_object_array_add(header, google_json_safe(message->headers.list[i].value,
-                                                       strlen(message->headers.list[i].value)));
+        json_object_array_add(header, sbx_json_safe(message->headers.list[i].name,
+                                                    strlen(message->headers.list[i].name)));
+        json_object_array_add(header, sbx_json_safe(message->headers.list[i].value,
+                                                    strlen(message->headers.list[i].value)));
         json_object_array_add(list, header);
     }
     json_object_object_add(object, "headers", list);
@@ -337,7 +326,7 @@ static struct json_object *mailbox_dump(struct json_object *asked)
 static struct json_object *find(struct json_object *asked)
 {
     struct google_account *account = account_of(asked);
-    const char *marker = google_json_text(asked, "marker");
+    const char *marker = sbx_json_text(asked, "marker");
     struct google_message *message = NULL;
 
     if (account && marker)
@@ -367,8 +356,8 @@ static struct json_object *labels_dump(struct json_object *asked)
         const struct google_label *label = account->label_list[i];
         struct json_object *one = json_object_new_object(), *ids = json_object_new_array();
 
-        google_json_put(one, "id", label->id);
-        google_json_put(one, "name", label->name);
+        sbx_json_put(one, "id", label->id);
+        sbx_json_put(one, "name", label->name);
         for (size_t j = 0; j < label->messages.count; j++)
             json_object_array_add(ids, json_object_new_string(label->messages.list[j]->id));
         json_object_object_add(one, "messages", ids);
@@ -384,18 +373,18 @@ static struct json_object *owner_label(struct json_object *asked)
 {
     struct google_account *account = account_of(asked);
     struct google_message *message;
-    const char *name = google_json_text(asked, "label");
+    const char *name = sbx_json_text(asked, "label");
     struct google_label *label;
 
     if (!account)
         return no_account();
-    message = google_message_get(account, google_json_text(asked, "id"));
+    message = google_message_get(account, sbx_json_text(asked, "id"));
     if (!message || !name)
         return failed("google.owner.label needs \"id\" of a message, and \"label\", a name");
     label = google_label_named(account, name);
     if (!label)
         label = google_label_new(account, name);
-    google_message_label(message, label, !google_json_bool(asked, "remove", false));
+    google_message_label(message, label, !sbx_json_bool(asked, "remove", false));
     return ok();
 }
 
@@ -406,10 +395,10 @@ static struct json_object *owner_trash(struct json_object *asked)
 
     if (!account)
         return no_account();
-    message = google_message_get(account, google_json_text(asked, "id"));
+    message = google_message_get(account, sbx_json_text(asked, "id"));
     if (!message)
         return failed("google.owner.trash needs \"id\" of a message that is there");
-    if (google_json_bool(asked, "forever", false)) {
+    if (sbx_json_bool(asked, "forever", false)) {
         google_draft_forget(message);
         google_message_delete(message);
         return ok();
@@ -428,7 +417,7 @@ static struct json_object *forget(struct json_object *asked)
     (void)asked;
     while ((account = map_next(&google_state()->accounts, &at, NULL, NULL)))
         google_mailbox_forget(account);
-    google_people_forget();
+    people_forget();
     return ok();
 }
 
@@ -440,7 +429,7 @@ static const struct {
     {"google.account.show", account_show},
     {"google.account.password_changed", password_changed},
     {"google.account.suspend", account_suspend},
-    {"google.client.add", client_add},
+    {"google.client.add", client_make},
     {"google.consent", consent},
     {"google.grant.revoke", grant_revoke},
     {"google.token.expire", token_expire},
@@ -451,8 +440,8 @@ static const struct {
     {"google.history.traps", history_traps},
     {"google.history.start", history_start},
     {"google.index", index_lag},
-    {"google.people", google_people_set},
-    {"google.script", google_people_script},
+    {"google.people", people_set},
+    {"google.script", people_script},
     {"google.deliver", deliver},
     {"google.fill", fill},
     {"google.mailbox.dump", mailbox_dump},
@@ -466,7 +455,7 @@ static const struct {
 
 static struct json_object *command(void *arg, struct json_object *asked)
 {
-    const char *name = google_json_text(asked, "do");
+    const char *name = sbx_json_text(asked, "do");
 
     (void)arg;
     for (size_t i = 0; name && i < ARRAY_LEN(commands); i++)
@@ -477,5 +466,6 @@ static struct json_object *command(void *arg, struct json_object *asked)
 
 void google_register(void)
 {
+    google_people_register();
     world_register("google.", command, NULL);
 }

@@ -40,7 +40,7 @@ static struct json_object *draft_json(const struct google_draft *draft, struct j
 {
     struct json_object *object = json_object_new_object();
 
-    google_json_put(object, "id", draft->id);
+    sbx_json_put(object, "id", draft->id);
     json_object_object_add(object, "message", message);
     return object;
 }
@@ -49,13 +49,13 @@ static struct json_object *draft_json(const struct google_draft *draft, struct j
 static struct google_message *message_take(struct google_call *call, char **ours_r)
 {
     static const char *const labels[] = {"DRAFT", NULL};
-    struct json_object *asked = google_json_get(call->asked, "message");
+    struct json_object *asked = sbx_json_get(call->asked, "message");
     struct google_thread *thread;
     auto_buf struct buf mail = {0};
     struct buf raw = {0};
 
     if (!google_mail_take(call, asked, &mail) ||
-        !google_thread_choose(call, google_json_text(asked, "threadId"), buf_bytes(&mail), &thread))
+        !google_thread_choose(call, sbx_json_text(asked, "threadId"), buf_bytes(&mail), &thread))
         return NULL;
     google_mail_rewrite(&raw, call->account, buf_bytes(&mail), false, ours_r);
     return google_message_new(call->account, &raw, thread, labels);
@@ -71,7 +71,7 @@ void google_drafts_create(struct google_call *call)
         return;
     draft = mem_new(sizeof(*draft));
     draft->id = mem_printf("r%s%llu", message->number % 2 ? "-" : "",
-                           (unsigned long long)(google_mix(message->number) >> 1));
+                           (unsigned long long)(sbx_mix(message->number) >> 1));
     draft->our_message_id = ours;
     draft->message = message;
     draft_put(call->account, draft);
@@ -138,7 +138,7 @@ void google_drafts_list(struct google_call *call)
     if (at > 0) {
         auto_free char *token = mem_printf("%llu", (unsigned long long)below);
 
-        google_json_put(object, "nextPageToken", token);
+        sbx_json_put(object, "nextPageToken", token);
     }
     if (json_object_array_length(list) > 0)
         json_object_object_add(object, "drafts", list);
@@ -152,7 +152,7 @@ void google_drafts_list(struct google_call *call)
 /* Sending uses the draft up: a second time there is none. */
 void google_drafts_send(struct google_call *call)
 {
-    const char *id = google_json_text(call->asked, "id");
+    const char *id = sbx_json_text(call->asked, "id");
     struct google_draft *draft = draft_get(call->account, id);
     struct google_message *message;
 

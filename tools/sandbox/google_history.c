@@ -61,7 +61,7 @@ static struct json_object *record(uint64_t id, const char *key, struct json_obje
     struct json_object *messages = json_object_new_array();
     auto_free char *text = mem_printf("%llu", (unsigned long long)id);
 
-    google_json_put(object, "id", text);
+    sbx_json_put(object, "id", text);
     json_object_array_add(messages, message);
     json_object_object_add(object, "messages", messages);
     json_object_array_add(items, item);
@@ -89,10 +89,10 @@ static void vanished_add(struct reading *reading, uint64_t id)
 {
     struct json_object *item = json_object_new_object(), *message = json_object_new_object();
     struct json_object *labels = json_object_new_array();
-    auto_free char *text = mem_printf("%016llx", (unsigned long long)(google_mix(id) >> 3));
+    auto_free char *text = mem_printf("%016llx", (unsigned long long)(sbx_mix(id) >> 3));
 
-    google_json_put(message, "id", text);
-    google_json_put(message, "threadId", text);
+    sbx_json_put(message, "id", text);
+    sbx_json_put(message, "threadId", text);
     json_object_object_add(item, "message", json_object_get(message));
     json_object_array_add(labels, json_object_new_string("INBOX"));
     json_object_object_add(message, "labelIds", labels);
@@ -133,8 +133,8 @@ static void page_answer(struct google_call *call, struct reading *reading, bool 
     if (json_object_array_length(reading->records) > 0)
         json_object_object_add(object, "history", json_object_get(reading->records));
     if (more)
-        google_json_put(object, "nextPageToken", token);
-    google_json_put(object, "historyId", now);
+        sbx_json_put(object, "nextPageToken", token);
+    sbx_json_put(object, "historyId", now);
     google_ok(call, object);
 }
 

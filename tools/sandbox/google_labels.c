@@ -12,17 +12,17 @@ static struct json_object *label_json(const struct google_label *label)
 {
     struct json_object *object = json_object_new_object(), *color;
 
-    google_json_put(object, "id", label->id);
-    google_json_put(object, "name", label->name);
-    google_json_put(object, "type", label->system ? "system" : "user");
+    sbx_json_put(object, "id", label->id);
+    sbx_json_put(object, "name", label->name);
+    sbx_json_put(object, "type", label->system ? "system" : "user");
     if (label->message_visibility)
-        google_json_put(object, "messageListVisibility", label->message_visibility);
+        sbx_json_put(object, "messageListVisibility", label->message_visibility);
     if (label->label_visibility)
-        google_json_put(object, "labelListVisibility", label->label_visibility);
+        sbx_json_put(object, "labelListVisibility", label->label_visibility);
     if (label->text_color) {
         color = json_object_new_object();
-        google_json_put(color, "textColor", label->text_color);
-        google_json_put(color, "backgroundColor", label->background_color);
+        sbx_json_put(color, "textColor", label->text_color);
+        sbx_json_put(color, "backgroundColor", label->background_color);
         json_object_object_add(object, "color", color);
     }
     return object;
@@ -120,16 +120,16 @@ static bool looks_check(struct google_call *call)
 {
     static const char *const list[] = {"labelShow", "labelShowIfUnread", "labelHide", NULL};
     static const char *const messages[] = {"show", "hide", NULL};
-    const char *in_list = google_json_text(call->asked, "labelListVisibility");
-    const char *in_messages = google_json_text(call->asked, "messageListVisibility");
-    struct json_object *color = google_json_get(call->asked, "color");
+    const char *in_list = sbx_json_text(call->asked, "labelListVisibility");
+    const char *in_messages = sbx_json_text(call->asked, "messageListVisibility");
+    struct json_object *color = sbx_json_get(call->asked, "color");
 
     if ((in_list && !one_of(in_list, list)) || (in_messages && !one_of(in_messages, messages))) {
         google_invalid(call, "Invalid label visibility");
         return false;
     }
-    if (color && (!hex_color(google_json_text(color, "textColor")) ||
-                  !hex_color(google_json_text(color, "backgroundColor")))) {
+    if (color && (!hex_color(sbx_json_text(color, "textColor")) ||
+                  !hex_color(sbx_json_text(color, "backgroundColor")))) {
         google_invalid(call, "Label color is not on the allowed color palette");
         return false;
     }
@@ -138,23 +138,23 @@ static bool looks_check(struct google_call *call)
 
 static void looks_set(const struct google_call *call, struct google_label *label)
 {
-    const char *in_list = google_json_text(call->asked, "labelListVisibility");
-    const char *in_messages = google_json_text(call->asked, "messageListVisibility");
-    struct json_object *color = google_json_get(call->asked, "color");
+    const char *in_list = sbx_json_text(call->asked, "labelListVisibility");
+    const char *in_messages = sbx_json_text(call->asked, "messageListVisibility");
+    struct json_object *color = sbx_json_get(call->asked, "color");
 
     if (in_list)
         mem_str_set(&label->label_visibility, in_list);
     if (in_messages)
         mem_str_set(&label->message_visibility, in_messages);
     if (color) {
-        mem_str_set(&label->text_color, google_json_text(color, "textColor"));
-        mem_str_set(&label->background_color, google_json_text(color, "backgroundColor"));
+        mem_str_set(&label->text_color, sbx_json_text(color, "textColor"));
+        mem_str_set(&label->background_color, sbx_json_text(color, "backgroundColor"));
     }
 }
 
 void google_labels_create(struct google_call *call)
 {
-    auto_free char *name = name_check(call, google_json_text(call->asked, "name"), NULL);
+    auto_free char *name = name_check(call, sbx_json_text(call->asked, "name"), NULL);
     struct google_label *label;
 
     if (!name || !looks_check(call))
@@ -171,7 +171,7 @@ void google_labels_create(struct google_call *call)
 static void change(struct google_call *call, bool whole)
 {
     struct google_label *label = google_label_get(call->account, call->ids[0]);
-    const char *text = google_json_text(call->asked, "name");
+    const char *text = sbx_json_text(call->asked, "name");
     auto_free char *name = NULL;
 
     if (!label) {

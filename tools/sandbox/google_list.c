@@ -113,7 +113,7 @@ static void search_answer(struct google_call *call, struct search *search, const
     if (search->more) {
         auto_free char *token = mem_printf("%llu", (unsigned long long)search->last);
 
-        google_json_put(object, "nextPageToken", token);
+        sbx_json_put(object, "nextPageToken", token);
     }
     json_object_object_add(object, "resultSizeEstimate",
                            json_object_new_int64((int64_t)search->index->count));
@@ -130,9 +130,9 @@ static struct json_object *thread_hit(const struct google_message *message)
     struct json_object *object = json_object_new_object();
     auto_free char *history = mem_printf("%llu", (unsigned long long)message->history);
 
-    google_json_put(object, "id", message->thread->id);
-    google_json_put(object, "snippet", "");
-    google_json_put(object, "historyId", history);
+    sbx_json_put(object, "id", message->thread->id);
+    sbx_json_put(object, "snippet", "");
+    sbx_json_put(object, "historyId", history);
     return object;
 }
 
@@ -233,8 +233,8 @@ void google_threads_get(struct google_call *call)
         json_object_array_add(list, google_message_json(call, message, format, only));
     }
     auto_free char *text = mem_printf("%llu", (unsigned long long)history);
-    google_json_put(object, "id", thread->id);
-    google_json_put(object, "historyId", text);
+    sbx_json_put(object, "id", thread->id);
+    sbx_json_put(object, "historyId", text);
     json_object_object_add(object, "messages", list);
     google_ok(call, object);
     mem_strv_free(only);

@@ -65,7 +65,7 @@ static uint64_t change_add(struct google_account *account, enum google_change_ki
             mem_grow(account->changes, account->change_room, sizeof(struct google_change));
     }
     change = &account->changes[account->change_count++];
-    account->history_id += 1 + google_mix(account->history_id) % 40; /* ids have gaps */
+    account->history_id += 1 + sbx_mix(account->history_id) % 40; /* ids have gaps */
     *change = (struct google_change){account->history_id, world_now(), kind, message, label};
     return account->history_id;
 }
@@ -114,7 +114,7 @@ bool google_history_after(const struct google_account *account, uint64_t id, siz
 static struct google_label *label_add(struct google_account *account, char *id, const char *name)
 {
     struct google_label *label = mem_new(sizeof(*label));
-    auto_free char *lower = google_lower(name);
+    auto_free char *lower = sbx_lower(name);
 
     label->id = id;
     label->name = mem_str(name);
@@ -133,7 +133,7 @@ struct google_label *google_label_get(const struct google_account *account, cons
 
 struct google_label *google_label_named(const struct google_account *account, const char *name)
 {
-    auto_free char *lower = google_lower(name);
+    auto_free char *lower = sbx_lower(name);
 
     return map_get_str(&account->label_names, lower);
 }
@@ -152,7 +152,7 @@ struct google_label *google_label_new(struct google_account *account, const char
 void google_label_rename(struct google_account *account, struct google_label *label,
                          const char *name)
 {
-    auto_free char *before = google_lower(label->name), *after = google_lower(name);
+    auto_free char *before = sbx_lower(label->name), *after = sbx_lower(name);
 
     map_take_str(&account->label_names, before);
     map_put_str(&account->label_names, after, label);
@@ -161,7 +161,7 @@ void google_label_rename(struct google_account *account, struct google_label *la
 
 void google_label_delete(struct google_account *account, struct google_label *label)
 {
-    auto_free char *lower = google_lower(label->name);
+    auto_free char *lower = sbx_lower(label->name);
 
     while (label->messages.count > 0)
         google_message_label(label->messages.list[label->messages.count - 1], label, false);
@@ -234,7 +234,7 @@ struct google_thread *google_thread_get(const struct google_account *account, co
 /* A message of this mailbox that the header names, newest reference first. */
 static struct google_message *referred(const struct google_account *account, const char *value)
 {
-    char **ids = google_message_ids(value);
+    char **ids = mime_message_ids(value);
     struct google_message *found = NULL;
     size_t count = 0;
 
@@ -248,22 +248,22 @@ static struct google_message *referred(const struct google_account *account, con
 }
 
 struct google_thread *google_thread_find(const struct google_account *account,
-                                         const struct google_headers *headers)
+                                         const struct mime_headers *headers)
 {
     struct google_message *parent;
     auto_free char *subject = NULL;
 
-    parent = referred(account, google_headers_get(headers, "References"));
+    parent = referred(account, mime_headers_get(headers, "References"));
     if (!parent)
-        parent = referred(account, google_headers_get(headers, "In-Reply-To"));
+        parent = referred(account, mime_headers_get(headers, "In-Reply-To"));
     if (!parent)
         return NULL;
-    subject = google_base_subject(google_headers_get(headers, "Subject"));
+    subject = mime_base_subject(mime_headers_get(headers, "Subject"));
     return strcmp(subject, parent->thread->subject) == 0 ? parent->thread : NULL;
 }
 
 bool google_thread_fits(const struct google_account *account, const struct google_thread *thread,
-                        const struct google_headers *headers)
+                        const struct mime_headers *headers)
 {
     return google_thread_find(account, headers) == thread;
 }
@@ -283,7 +283,7 @@ static struct google_thread *thread_new(struct google_account *account,
     struct google_thread *thread = mem_new(sizeof(*thread));
 
     memcpy(thread->id, first->id, sizeof(thread->id));
-    thread->subject = google_base_subject(google_message_header(first, "Subject"));
+    thread->subject = mime_base_subject(google_message_header(first, "Subject"));
     map_put_str(&account->threads, thread->id, thread);
     return thread;
 }
@@ -295,7 +295,7 @@ static void message_identify(struct google_message *message)
     struct google_account *account = message->account;
     const char *value = google_message_header(message, "Message-ID");
     const char *marker = google_message_header(message, "X-Postrider-Id");
-    char **ids = google_message_ids(value);
+    char **ids = mime_message_ids(value);
 
     message->message_id = mem_str(ids[0]);
     mem_strv_free(ids);
@@ -324,9 +324,9 @@ struct google_message *google_message_new(struct google_account *account, struct
     message->at = world_now();
     message->raw_len = raw->len;
     message->raw = raw->len > 0 ? buf_take(raw) : mem_str("");
-    google_headers_init(&message->headers, message->raw, message->raw_len);
+    mime_headers_init(&message->headers, message->raw, message->raw_len);
     snprintf(message->id, sizeof(message->id), "%016llx",
-             (unsigned long long)(google_mix(++google->next_id) >> 3));
+             (unsigned long long)(sbx_mix(++google->next_id) >> 3));
     message->thread = thread ? thread : thread_new(account, message);
     thread = message->thread;
     thread->messages =
@@ -348,11 +348,11 @@ struct google_message *google_deliver(struct google_account *account, struct buf
                                                                                    NULL};
 
     if (!thread) {
-        struct google_headers headers;
+        struct mime_headers headers;
 
-        google_headers_init(&headers, buf_text(raw), raw->len);
+        mime_headers_init(&headers, buf_text(raw), raw->len);
         thread = google_thread_find(account, &headers);
-        google_headers_finish(&headers);
+        mime_headers_finish(&headers);
     }
     return google_message_new(account, raw, thread, spam ? junk : inbox);
 }
@@ -366,7 +366,7 @@ struct google_message *google_message_get(const struct google_account *account, 
 
 const char *google_message_header(const struct google_message *message, const char *name)
 {
-    return google_headers_get(&message->headers, name);
+    return mime_headers_get(&message->headers, name);
 }
 
 bool google_message_has(const struct google_message *message, const char *label)

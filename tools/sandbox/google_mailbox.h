@@ -3,7 +3,7 @@
  * Nothing is ever freed: a deleted message stays as `gone`, so that history may still name it. */
 #ifndef SANDBOX_GOOGLE_MAILBOX_H
 #define SANDBOX_GOOGLE_MAILBOX_H
-#include "sandbox/google_mime.h"
+#include "sandbox/mime.h"
 #include "sandbox/google_state.h"
 
 struct google_label {
@@ -33,7 +33,7 @@ struct google_message {
     size_t label_count;
     char *raw;
     size_t raw_len;
-    struct google_headers headers;
+    struct mime_headers headers;
     char *snippet;    /* made when first asked for */
     char *message_id; /* in <>, or NULL */
     bool gone;
@@ -66,11 +66,11 @@ const char *google_message_header(const struct google_message *message, const ch
 /* Where Gmail would put mail with these headers: the thread that References or In-Reply-To name,
  * if the base subject is its own; NULL: a new one. */
 struct google_thread *google_thread_find(const struct google_account *account,
-                                         const struct google_headers *headers);
+                                         const struct mime_headers *headers);
 struct google_thread *google_thread_get(const struct google_account *account, const char *id);
 /* Would a message with these headers belong to this thread? */
 bool google_thread_fits(const struct google_account *account, const struct google_thread *thread,
-                        const struct google_headers *headers);
+                        const struct mime_headers *headers);
 size_t google_thread_live(const struct google_thread *thread); /* messages that are not gone */
 
 struct google_label *google_label_get(const struct google_account *account, const char *id);

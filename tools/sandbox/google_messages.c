@@ -12,7 +12,7 @@ static void put_u64(struct json_object *object, const char *key, uint64_t value)
 {
     auto_free char *text = mem_printf("%llu", (unsigned long long)value);
 
-    google_json_put(object, key, text);
+    sbx_json_put(object, key, text);
 }
 
 void google_profile(struct google_call *call)
@@ -20,7 +20,7 @@ void google_profile(struct google_call *call)
     struct json_object *object = json_object_new_object();
     struct google_account *account = call->account;
 
-    google_json_put(object, "emailAddress", account->address);
+    sbx_json_put(object, "emailAddress", account->address);
     json_object_object_add(object, "messagesTotal",
                            json_object_new_int64((int64_t)account->all.count));
     json_object_object_add(object, "threadsTotal",
@@ -36,16 +36,16 @@ static struct json_object *send_as(const struct google_account *account, size_t 
     const struct google_alias *other = primary ? NULL : &account->aliases[alias - 1];
     const char *name = primary ? account->name : other->name;
 
-    google_json_put(object, "sendAsEmail", primary ? account->address : other->address);
-    google_json_put(object, "displayName", name ? name : "");
-    google_json_put(object, "replyToAddress", "");
-    google_json_put(object, "signature", "");
+    sbx_json_put(object, "sendAsEmail", primary ? account->address : other->address);
+    sbx_json_put(object, "displayName", name ? name : "");
+    sbx_json_put(object, "replyToAddress", "");
+    sbx_json_put(object, "signature", "");
     if (primary)
         json_object_object_add(object, "isPrimary", json_object_new_boolean(true));
     json_object_object_add(object, "treatAsAlias", json_object_new_boolean(!primary));
     json_object_object_add(object, "isDefault", json_object_new_boolean(primary));
     if (!primary)
-        google_json_put(object, "verificationStatus", other->accepted ? "accepted" : "pending");
+        sbx_json_put(object, "verificationStatus", other->accepted ? "accepted" : "pending");
     return object;
 }
 
@@ -89,8 +89,8 @@ struct json_object *google_message_brief(const struct google_message *message, b
 {
     struct json_object *object = json_object_new_object();
 
-    google_json_put(object, "id", message->id);
-    google_json_put(object, "threadId", message->thread->id);
+    sbx_json_put(object, "id", message->id);
+    sbx_json_put(object, "threadId", message->thread->id);
     if (labels)
         json_object_object_add(object, "labelIds", label_ids(message));
     return object;
@@ -103,7 +103,7 @@ static const char *snippet(const struct google_call *call, struct google_message
     if (!message->snippet) {
         struct buf text = {0};
 
-        google_mime_snippet(&text, message->raw, message->raw_len, 180);
+        mime_snippet(&text, message->raw, message->raw_len, 180);
         message->snippet = text.data ? buf_take(&text) : mem_str("");
     }
     return message->snippet;
@@ -126,16 +126,16 @@ static struct json_object *metadata_payload(const struct google_message *message
     auto_free char *name = type ? mem_strn(type, strcspn(type, "; \t")) : mem_str("text/plain");
 
     text_lower(name);
-    google_json_put(payload, "mimeType", name);
+    sbx_json_put(payload, "mimeType", name);
     for (size_t i = 0; i < message->headers.count; i++) {
-        const struct google_header *header = &message->headers.list[i];
+        const struct mime_header *header = &message->headers.list[i];
         struct json_object *one;
 
         if (!header_wanted(header->name, only))
             continue;
         one = json_object_new_object();
-        google_json_put(one, "name", header->name);
-        google_json_put(one, "value", header->value);
+        sbx_json_put(one, "name", header->name);
+        sbx_json_put(one, "value", header->value);
         json_object_array_add(list, one);
     }
     json_object_object_add(payload, "headers", list);
@@ -148,7 +148,7 @@ struct json_object *google_message_json(const struct google_call *call,
 {
     struct json_object *object = google_message_brief(message, true);
 
-    google_json_put(object, "snippet", snippet(call, message));
+    sbx_json_put(object, "snippet", snippet(call, message));
     json_object_object_add(object, "sizeEstimate",
                            json_object_new_int64((int64_t)message->raw_len));
     put_u64(object, "historyId", message->history);
@@ -157,10 +157,9 @@ struct json_object *google_message_json(const struct google_call *call,
         auto_buf struct buf text = {0};
 
         text_base64url(&text, message->raw, message->raw_len);
-        google_json_put(object, "raw", buf_text(&text));
+        sbx_json_put(object, "raw", buf_text(&text));
     } else if (strcmp(format, "full") == 0) {
-        json_object_object_add(object, "payload",
-                               google_mime_payload(message->raw, message->raw_len));
+        json_object_object_add(object, "payload", google_payload(message->raw, message->raw_len));
     } else if (strcmp(format, "metadata") == 0) {
         json_object_object_add(object, "payload", metadata_payload(message, only));
     }
@@ -230,7 +229,7 @@ static bool labels_check(struct google_call *call, struct json_object *list)
 
 static struct json_object *array_of(struct google_call *call, const char *key)
 {
-    struct json_object *list = google_json_get(call->asked, key);
+    struct json_object *list = sbx_json_get(call->asked, key);
 
     return json_object_is_type(list, json_type_array) ? list : NULL;
 }
@@ -314,7 +313,7 @@ void google_threads_modify(struct google_call *call)
         if (!thread->messages[i]->gone)
             modify(call, thread->messages[i]);
     object = json_object_new_object();
-    google_json_put(object, "id", thread->id);
+    sbx_json_put(object, "id", thread->id);
     google_ok(call, object);
 }
 

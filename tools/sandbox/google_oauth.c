@@ -3,6 +3,7 @@
 
 #include "sandbox/google_api.h"
 #include "sandbox/google_tokens.h"
+#include "sandbox/jwt.h"
 #include "sandbox/world.h"
 
 #include "base/mem.h"
@@ -16,10 +17,10 @@ static void token_fail(struct sbx_response *response, int status, const char *er
 {
     struct json_object *object = json_object_new_object();
 
-    google_json_put(object, "error", error);
+    sbx_json_put(object, "error", error);
     if (description)
-        google_json_put(object, "error_description", description);
-    google_json(response, status, object);
+        sbx_json_put(object, "error_description", description);
+    sbx_response_json(response, status, object);
 }
 
 static void note(struct sbx_response *response, const struct google_account *account,
@@ -29,38 +30,15 @@ static void note(struct sbx_response *response, const struct google_account *acc
     response->note = mem_printf("%s %s", account ? account->address : "-", method);
 }
 
-/* "Basic base64(id:secret)", both percent-encoded (RFC 6749, section 2.3.1). */
-static bool basic_read(const char *header, char **id_r, char **secret_r)
-{
-    auto_wiped_buf struct buf plain = {0};
-    struct buf id = {0}, secret = {0};
-    char *colon;
-
-    if (!text_base64_decode(&plain, header + 6, strlen(header + 6)) || !plain.data)
-        return false;
-    colon = memchr(plain.data, ':', plain.len);
-    if (!colon)
-        return false;
-    text_percent_decode(&id, plain.data, (size_t)(colon - plain.data), true);
-    text_percent_decode(&secret, colon + 1, strlen(colon + 1), true);
-    *id_r = buf_take(&id);
-    *secret_r = buf_take(&secret);
-    return true;
-}
-
 /* client_secret_post or client_secret_basic; NULL: answered. */
-static struct google_client *client_check(const struct sbx_request *request, const char *form,
-                                          struct sbx_response *response)
+static struct client *client_check(const struct sbx_request *request, const char *form,
+                                   struct sbx_response *response)
 {
-    const char *header = sbx_request_header(request, "authorization");
     auto_free char *id = NULL, *secret = NULL;
-    struct google_client *client;
+    struct client *client;
 
-    if (!header || !text_starts_fold(header, "Basic ") || !basic_read(header, &id, &secret)) {
-        id = sbx_parameter(form, "client_id", 0);
-        secret = sbx_parameter(form, "client_secret", 0);
-    }
-    client = google_client_get(id);
+    client_credentials(request, form, &id, &secret);
+    client = client_get(&google_state()->clients, id);
     if (!client) {
         token_fail(response, 401, "invalid_client", "The OAuth client was not found.");
     } else if (!secret && client->secret) {
@@ -86,41 +64,36 @@ static void token_ok(const struct sbx_request *request, struct sbx_response *res
     struct json_object *object = json_object_new_object();
     auto_free char *scope = google_scopes_text(scopes);
 
-    google_json_put(object, "access_token", access->text);
+    sbx_json_put(object, "access_token", access->text);
     json_object_object_add(object, "expires_in",
                            json_object_new_int64(settings->expires_in_set
                                                      ? settings->expires_in
                                                      : settings->token_lifetime / 1000 - 1));
     if (refresh)
-        google_json_put(object, "refresh_token", google_token_new(grant, scopes, true)->text);
-    google_json_put(object, "scope", scope);
-    google_json_put(object, "token_type", "Bearer");
+        sbx_json_put(object, "refresh_token", google_token_new(grant, scopes, true)->text);
+    sbx_json_put(object, "scope", scope);
+    sbx_json_put(object, "token_type", "Bearer");
     if (scopes & SCOPE_OPENID) {
         auto_free char *iss = issuer(request);
         auto_free char *token = google_id_token(grant, scopes, iss, nonce, access->text);
 
-        google_json_put(object, "id_token", token);
+        sbx_json_put(object, "id_token", token);
     }
-    google_json(response, 200, object);
+    sbx_response_json(response, 200, object);
 }
 
 /* NULL: the verifier is right; else what Google says is wrong with it. */
 static const char *verifier_fault(const struct google_code *code, const char *verifier)
 {
-    unsigned char hash[32];
-    auto_buf struct buf text = {0};
-
     if (!code->challenge)
         return NULL;
     if (!verifier || !*verifier)
         return "Missing code verifier.";
-    google_sha256(verifier, strlen(verifier), hash);
-    text_base64url(&text, hash, sizeof(hash));
-    return strcmp(buf_text(&text), code->challenge) == 0 ? NULL : "Invalid code verifier.";
+    return pkce_fits(code->challenge, verifier) ? NULL : "Invalid code verifier.";
 }
 
-static void exchange(const struct sbx_request *request, const char *form,
-                     struct google_client *client, struct sbx_response *response)
+static void exchange(const struct sbx_request *request, const char *form, struct client *client,
+                     struct sbx_response *response)
 {
     auto_free char *text = sbx_parameter(form, "code", 0);
     auto_free char *uri = sbx_parameter(form, "redirect_uri", 0);
@@ -145,7 +118,7 @@ static void exchange(const struct sbx_request *request, const char *form,
 }
 
 static void refresh(const struct sbx_request *request, const char *form,
-                    const struct google_client *client, struct sbx_response *response)
+                    const struct client *client, struct sbx_response *response)
 {
     auto_free char *text = sbx_parameter(form, "refresh_token", 0);
     struct google_token *token = google_token_get(text);
@@ -167,7 +140,7 @@ static void token_endpoint(const struct sbx_request *request, struct sbx_respons
     auto_free char *form = mem_strn(request->body.data, request->body.len);
     auto_free char *type = sbx_parameter(form, "grant_type", 0);
     struct google_settings *settings = &google_state()->settings;
-    struct google_client *client;
+    struct client *client;
 
     note(response, NULL, "oauth.token");
     if (strcmp(request->method, "POST") != 0) {
@@ -207,7 +180,7 @@ static void revoke_endpoint(const struct sbx_request *request, struct sbx_respon
         token_fail(response, 400, "invalid_token", "Token expired or revoked");
     } else {
         google_grant_end(token->grant);
-        google_json(response, 200, json_object_new_object());
+        sbx_response_json(response, 200, json_object_new_object());
     }
 }
 
@@ -234,14 +207,14 @@ static void introspect(const struct sbx_request *request, struct sbx_response *r
     if (active) {
         auto_free char *scope = google_scopes_text(token->scopes);
 
-        google_json_put(object, "username", token->grant->account->address);
-        google_json_put(object, "sub", token->grant->account->sub);
-        google_json_put(object, "client_id", token->grant->client->id);
-        google_json_put(object, "scope", scope);
-        google_json_put(object, "token_type", "Bearer");
+        sbx_json_put(object, "username", token->grant->account->address);
+        sbx_json_put(object, "sub", token->grant->account->sub);
+        sbx_json_put(object, "client_id", token->grant->client->id);
+        sbx_json_put(object, "scope", scope);
+        sbx_json_put(object, "token_type", "Bearer");
         json_object_object_add(object, "exp", json_object_new_int64(token->expires / 1000));
     }
-    google_json(response, 200, object);
+    sbx_response_json(response, 200, object);
 }
 
 static void userinfo(const struct sbx_request *request, struct sbx_response *response)
@@ -258,14 +231,14 @@ static void userinfo(const struct sbx_request *request, struct sbx_response *res
         return;
     }
     object = json_object_new_object();
-    google_json_put(object, "sub", token->grant->account->sub);
+    sbx_json_put(object, "sub", token->grant->account->sub);
     if (token->scopes & SCOPE_PROFILE)
-        google_json_put(object, "name", token->grant->account->name);
+        sbx_json_put(object, "name", token->grant->account->name);
     if (token->scopes & SCOPE_EMAIL) {
-        google_json_put(object, "email", token->grant->account->address);
+        sbx_json_put(object, "email", token->grant->account->address);
         json_object_object_add(object, "email_verified", json_object_new_boolean(true));
     }
-    google_json(response, 200, object);
+    sbx_response_json(response, 200, object);
 }
 
 /* As specs/google.openid-configuration.json, with this server's addresses. */
@@ -279,13 +252,13 @@ static void describe(const struct sbx_request *request, struct sbx_response *res
     struct json_object *object = json_object_new_object();
     auto_free char *base = issuer(request);
 
-    google_json_put(object, "issuer", base);
+    sbx_json_put(object, "issuer", base);
     for (size_t i = 0; i < ARRAY_LEN(endpoints); i++) {
         auto_free char *url = mem_printf("%s%s", base, endpoints[i][1]);
 
-        google_json_put(object, endpoints[i][0], url);
+        sbx_json_put(object, endpoints[i][0], url);
     }
-    google_json(response, 200, object);
+    sbx_response_json(response, 200, object);
     note(response, NULL, "oauth.describe");
 }
 
@@ -302,7 +275,7 @@ bool google_oauth_handle(const struct sbx_request *request, struct sbx_response 
     } else if (strcmp(path, "/v1/userinfo") == 0) {
         userinfo(request, response);
     } else if (strcmp(path, "/oauth2/v3/certs") == 0) {
-        google_json(response, 200, google_key_set());
+        sbx_response_json(response, 200, jwt_key_set());
         note(response, NULL, "oauth.certs");
     } else if (strcmp(path, "/.well-known/openid-configuration") == 0) {
         describe(request, response);

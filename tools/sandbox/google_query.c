@@ -80,7 +80,7 @@ static bool header_contains(const struct google_message *message, const char *na
 
     if (!header)
         return false;
-    google_words_decode(&decoded, header);
+    mime_words_decode(&decoded, header);
     if (decoded.data)
         text_lower(decoded.data);
     return strstr(buf_text(&decoded), value) != NULL;

@@ -61,13 +61,13 @@ bool google_send_limit(struct google_call *call)
     int64_t now = world_now();
 
     while (account->send_first < account->send_count &&
-           account->sends[account->send_first] <= now - GOOGLE_DAY)
+           account->sends[account->send_first] <= now - SBX_DAY)
         account->send_first++;
     if (account->send_count - account->send_first >= account->send_limit) {
         int64_t first = account->send_limit > 0 ? account->sends[account->send_first] : now;
         char when[32];
         auto_free char *text = mem_printf("User-rate limit exceeded.  Retry after %s",
-                                          clock_text(first + GOOGLE_DAY, when));
+                                          clock_text(first + SBX_DAY, when));
 
         google_fail(call->response, 429, "rateLimitExceeded", text);
         return false;
@@ -88,17 +88,17 @@ bool google_send_limit(struct google_call *call)
 
 struct json_object *google_quota_set(struct json_object *asked)
 {
-    const char *project = google_json_text(asked, "project");
-    struct json_object *costs = google_json_get(asked, "costs"), *answer;
+    const char *project = sbx_json_text(asked, "project");
+    struct json_object *costs = sbx_json_get(asked, "costs"), *answer;
 
     if (project) {
         quota.on = strcmp(project, "off") != 0;
         quota.old_project = strcmp(project, "old") == 0;
         quota.per_minute = quota.old_project ? OLD_PER_MINUTE : NEW_PER_MINUTE;
     }
-    quota.per_minute = (uint64_t)google_json_int(asked, "per_minute", (int64_t)quota.per_minute);
-    quota.status = (int)google_json_int(asked, "answer", quota.status);
-    quota.retry_after = google_json_bool(asked, "retry_after", quota.retry_after);
+    quota.per_minute = (uint64_t)sbx_json_int(asked, "per_minute", (int64_t)quota.per_minute);
+    quota.status = (int)sbx_json_int(asked, "answer", quota.status);
+    quota.retry_after = sbx_json_bool(asked, "retry_after", quota.retry_after);
     if (json_object_is_type(costs, json_type_object)) {
         json_object_object_foreach (costs, name, value) {
             map_put_str(&quota.costs, name, (void *)(uintptr_t)(json_object_get_int64(value) + 1));
@@ -106,7 +106,7 @@ struct json_object *google_quota_set(struct json_object *asked)
     }
     answer = json_object_new_object();
     json_object_object_add(answer, "ok", json_object_new_boolean(true));
-    google_json_put(answer, "project", !quota.on ? "off" : quota.old_project ? "old" : "new");
+    sbx_json_put(answer, "project", !quota.on ? "off" : quota.old_project ? "old" : "new");
     json_object_object_add(answer, "per_minute", json_object_new_int64((int64_t)quota.per_minute));
     return answer;
 }

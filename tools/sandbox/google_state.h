@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "sandbox/values.h"
 
 #include <json-c/json.h>
 #include <stdbool.h>
@@ -86,6 +87,7 @@ struct google_consent { /* what the consent page does by itself */
 
 struct google {
     struct map accounts; /* by address, lower case */
+    struct map clients;
     struct google_settings settings;
     struct google_consent consent;
     uint64_t next_number, next_id;
@@ -100,24 +102,4 @@ struct google_account *google_account_new(const char *address, const char *name)
 struct google_account *google_account_behind(const char *address);
 /* The account itself or one of its accepted aliases. */
 bool google_account_owns(const struct google_account *account, const char *address);
-
-/* Ids and hashes. */
-uint64_t google_mix(uint64_t value); /* splitmix64's finaliser: a bijection      */
-uint64_t google_hash(uint64_t seed, const char *text, uint64_t n);
-double google_share(uint64_t hash);     /* 0 <= x < 1                                */
-char *google_random_text(size_t bytes); /* base64url of random bytes, from the seed  */
-char *google_lower(const char *text);   /* a lower-case copy                         */
-
-/* JSON, leniently read: what is missing or of another type gives the default. */
-const char *google_json_text(struct json_object *object, const char *key); /* lent or NULL */
-int64_t google_json_int(struct json_object *object, const char *key, int64_t otherwise);
-double google_json_double(struct json_object *object, const char *key, double otherwise);
-bool google_json_bool(struct json_object *object, const char *key, bool otherwise);
-struct json_object *google_json_get(struct json_object *object, const char *key);
-void google_json_put(struct json_object *object, const char *key, const char *text);
-/* Text that may hold bytes that are no UTF-8: those become U+FFFD. */
-struct json_object *google_json_safe(const char *text, size_t len);
-char **google_json_strings(struct json_object *array); /* NULL-terminated; NULL: no array */
-
-#define GOOGLE_DAY (24 * 3600 * (int64_t)1000)
 #endif

@@ -1,6 +1,7 @@
 /* sandbox/google_tokens.c: OAuth clients, grants, authorization codes and tokens. */
 #include "sandbox/google_tokens.h"
 
+#include "sandbox/jwt.h"
 #include "sandbox/world.h"
 
 #include "base/mem.h"
@@ -10,67 +11,9 @@
 
 enum { REFRESH_TOKENS_A_GRANT = 100, CODE_LIFETIME = 600 * 1000 };
 
-static struct map clients, grants, codes, tokens; /* by id; "address client"; text; text */
+static struct map grants, codes, tokens; /* by "address client"; text; text */
 
-struct google_client *google_client_get(const char *id)
-{
-    return id ? map_get_str(&clients, id) : NULL;
-}
-
-struct google_client *google_client_new(const char *id, const char *secret, char **redirects)
-{
-    struct google_client *client = google_client_get(id);
-
-    if (!client) {
-        client = mem_new(sizeof(*client));
-        client->id = mem_str(id);
-        map_put_str(&clients, id, client);
-    }
-    mem_strv_free(client->redirects);
-    mem_str_set(&client->secret, secret);
-    client->redirects = redirects;
-    return client;
-}
-
-/* The length of "http://127.0.0.1" and its like, without the port; 0: not loopback. */
-static size_t loopback_len(const char *uri)
-{
-    static const char *const hosts[] = {"http://127.0.0.1", "http://[::1]", "http://localhost"};
-
-    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
-        size_t len = strlen(hosts[i]);
-
-        if (text_starts(uri, hosts[i]) && strchr(":/", uri[len]))
-            return len;
-    }
-    return 0;
-}
-
-static bool redirect_same(const char *known, const char *uri)
-{
-    size_t len = loopback_len(known);
-
-    if (len > 0) { /* RFC 8252, section 7.3: any port */
-        if (loopback_len(uri) != len || strncmp(known, uri, len) != 0)
-            return false;
-        known += len + strcspn(known + len, "/");
-        uri += len + strcspn(uri + len, "/");
-    }
-    len = strlen(known);
-    if (len > 0 && known[len - 1] == '*')
-        return strncmp(known, uri, len - 1) == 0;
-    return strcmp(known, uri) == 0;
-}
-
-bool google_redirect_known(const struct google_client *client, const char *uri)
-{
-    for (char **known = client->redirects; uri && known && *known; known++)
-        if (redirect_same(*known, uri))
-            return true;
-    return false;
-}
-
-struct google_grant *google_grant_of(struct google_account *account, struct google_client *client)
+struct google_grant *google_grant_of(struct google_account *account, struct client *client)
 {
     auto_free char *key = mem_printf("%s %s", account->address, client->id);
     struct google_grant *grant = map_get_str(&grants, key);
@@ -123,7 +66,7 @@ size_t google_tokens_expire(const struct google_account *account)
 struct google_code *google_code_new(struct google_grant *grant, unsigned scopes)
 {
     struct google_code *code = mem_new(sizeof(*code));
-    auto_free char *random = google_random_text(40);
+    auto_free char *random = sbx_random_text(40);
 
     code->text = mem_printf("4/0A-canary-%s", random);
     code->grant = grant;
@@ -155,7 +98,7 @@ static void refresh_keep(struct google_grant *grant, struct google_token *token)
 struct google_token *google_token_new(struct google_grant *grant, unsigned scopes, bool refresh)
 {
     struct google_token *token = mem_new(sizeof(*token));
-    auto_free char *random = google_random_text(refresh ? 72 : 130);
+    auto_free char *random = sbx_random_text(refresh ? 72 : 130);
 
     token->text = mem_printf("%scanary-%s", refresh ? "1//" : "ya29.", random);
     token->grant = grant;
@@ -189,4 +132,29 @@ struct google_token *google_bearer(const struct sbx_request *request)
         return NULL;
     token = google_token_get(header + 7);
     return token && !token->refresh && google_token_live(token) ? token : NULL;
+}
+
+char *google_id_token(const struct google_grant *grant, unsigned scopes, const char *issuer,
+                      const char *nonce, const char *access_token)
+{
+    struct json_object *claims = json_object_new_object();
+    const struct google_account *account = grant->account;
+    auto_free char *half = jwt_half_hash(access_token);
+
+    sbx_json_put(claims, "iss", issuer);
+    sbx_json_put(claims, "azp", grant->client->id);
+    sbx_json_put(claims, "aud", grant->client->id);
+    sbx_json_put(claims, "sub", account->sub);
+    if (scopes & SCOPE_EMAIL) {
+        sbx_json_put(claims, "email", account->address);
+        json_object_object_add(claims, "email_verified", json_object_new_boolean(true));
+    }
+    if (scopes & SCOPE_PROFILE)
+        sbx_json_put(claims, "name", account->name);
+    if (nonce)
+        sbx_json_put(claims, "nonce", nonce);
+    sbx_json_put(claims, "at_hash", half);
+    json_object_object_add(claims, "iat", json_object_new_int64(world_now() / 1000));
+    json_object_object_add(claims, "exp", json_object_new_int64(world_now() / 1000 + 3600));
+    return jwt_make(claims);
 }

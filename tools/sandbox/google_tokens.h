@@ -1,20 +1,16 @@
 /* sandbox/google_tokens.h: OAuth clients, grants, authorization codes and tokens. */
 #ifndef SANDBOX_GOOGLE_TOKENS_H
 #define SANDBOX_GOOGLE_TOKENS_H
+#include "sandbox/clients.h"
 #include "sandbox/google_scopes.h"
 #include "sandbox/google_state.h"
 #include "sandbox/http.h"
-
-struct google_client {
-    char *id, *secret;
-    char **redirects; /* exact, but any port on a loopback address; a final '*' matches the rest */
-};
 
 /* What one account let one client do. Every token carries the epoch it was made in: a revoke or a
  * password change ends them all by beginning the next. */
 struct google_grant {
     struct google_account *account;
-    struct google_client *client;
+    struct client *client;
     unsigned scopes;
     uint64_t epoch;
     struct google_token **refreshes; /* the live ones, oldest first: at most 100 */
@@ -39,13 +35,8 @@ struct google_code {
     int64_t expires;
 };
 
-struct google_client *google_client_get(const char *id);
-/* Replaces one of that id. Takes `redirects`. */
-struct google_client *google_client_new(const char *id, const char *secret, char **redirects);
-bool google_redirect_known(const struct google_client *client, const char *uri);
-
 /* The grant of that pair, made when there is none. */
-struct google_grant *google_grant_of(struct google_account *account, struct google_client *client);
+struct google_grant *google_grant_of(struct google_account *account, struct client *client);
 void google_grant_end(struct google_grant *grant);
 /* Ends the account's grants; `gmail_only`: just those with a Gmail scope. How many. */
 size_t google_grants_end(const struct google_account *account, bool gmail_only);
@@ -61,9 +52,7 @@ bool google_token_live(const struct google_token *token);
 /* The live token of "Authorization: Bearer", or NULL. */
 struct google_token *google_bearer(const struct sbx_request *request);
 
-/* A signed id_token (RS256), and the key set it can be checked with. Allocated. */
+/* A signed id_token. Allocated. */
 char *google_id_token(const struct google_grant *grant, unsigned scopes, const char *issuer,
                       const char *nonce, const char *access_token);
-struct json_object *google_key_set(void);
-void google_sha256(const void *data, size_t len, unsigned char hash[32]);
 #endif

@@ -1,5 +1,5 @@
-/* sandbox/google_mime.c: as much of RFC 5322 and MIME as the stand-in needs, and no more. */
-#include "sandbox/google_mime.h"
+/* sandbox/mime.c: as much of RFC 5322 and MIME as the stand-in needs, and no more. */
+#include "sandbox/mime.h"
 
 #include "sandbox/google_state.h"
 
@@ -16,7 +16,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-bool google_field_next(const char *data, size_t len, size_t *at, struct bytes *field_r)
+bool mime_field_next(const char *data, size_t len, size_t *at, struct bytes *field_r)
 {
     size_t start = *at, end = start;
 
@@ -37,7 +37,7 @@ bool google_field_next(const char *data, size_t len, size_t *at, struct bytes *f
     return true;
 }
 
-bool google_field_is(struct bytes field, const char *name)
+bool mime_field_is(struct bytes field, const char *name)
 {
     const char *data = field.data;
     size_t len = strlen(name);
@@ -46,7 +46,7 @@ bool google_field_is(struct bytes field, const char *name)
 }
 
 /* Copies one field as "name NUL value NUL", the value unfolded and trimmed. */
-static size_t field_copy(char *to, struct bytes field, struct google_header *header)
+static size_t field_copy(char *to, struct bytes field, struct mime_header *header)
 {
     const char *data = field.data, *colon = memchr(data, ':', field.len);
     size_t name_len = colon ? (size_t)(colon - data) : field.len, used;
@@ -70,30 +70,30 @@ static size_t field_copy(char *to, struct bytes field, struct google_header *hea
     return used;
 }
 
-void google_headers_init(struct google_headers *headers, const char *data, size_t len)
+void mime_headers_init(struct mime_headers *headers, const char *data, size_t len)
 {
     struct bytes field;
     size_t at = 0, count = 0, used = 0;
 
-    while (google_field_next(data, len, &at, &field))
+    while (mime_field_next(data, len, &at, &field))
         count++;
     headers->length = at;
     headers->count = count;
     headers->list = mem_array(count + 1, sizeof(*headers->list));
     headers->block = mem_new(at + 2 * count + 1);
     at = count = 0;
-    while (google_field_next(data, len, &at, &field))
+    while (mime_field_next(data, len, &at, &field))
         used += field_copy(headers->block + used, field, &headers->list[count++]);
 }
 
-void google_headers_finish(struct google_headers *headers)
+void mime_headers_finish(struct mime_headers *headers)
 {
     free(headers->block);
     free(headers->list);
-    *headers = (struct google_headers){0};
+    *headers = (struct mime_headers){0};
 }
 
-const char *google_headers_get(const struct google_headers *headers, const char *name)
+const char *mime_headers_get(const struct mime_headers *headers, const char *name)
 {
     for (size_t i = 0; i < headers->count; i++)
         if (text_same(headers->list[i].name, name))
@@ -133,7 +133,7 @@ static char *address_of(const char *start, const char *end)
     return memchr(buf_text(&bare), '@', bare.len) ? buf_take(&bare) : NULL;
 }
 
-char **google_addresses(const char *value)
+char **mime_addresses(const char *value)
 {
     char **list = mem_new(sizeof(*list));
     size_t count = 0;
@@ -163,16 +163,16 @@ char **google_addresses(const char *value)
     return list;
 }
 
-char *google_address_first(const char *value)
+char *mime_address_first(const char *value)
 {
-    char **list = google_addresses(value);
+    char **list = mime_addresses(value);
     char *first = mem_str(list[0]);
 
     mem_strv_free(list);
     return first;
 }
 
-char **google_message_ids(const char *value)
+char **mime_message_ids(const char *value)
 {
     char **list = mem_new(sizeof(*list));
     size_t count = 0;
@@ -241,7 +241,7 @@ static const char *word_decode(struct buf *out, const char *p)
     return end + 2;
 }
 
-void google_words_decode(struct buf *out, const char *value)
+void mime_words_decode(struct buf *out, const char *value)
 {
     bool after_word = false;
 
@@ -278,14 +278,14 @@ static size_t subject_prefix(const char *text)
     return 0;
 }
 
-char *google_base_subject(const char *subject)
+char *mime_base_subject(const char *subject)
 {
     auto_buf struct buf decoded = {0};
     struct buf out = {0};
     const char *p;
     size_t skip;
 
-    google_words_decode(&decoded, subject ? subject : "");
+    mime_words_decode(&decoded, subject ? subject : "");
     p = buf_text(&decoded);
     do {
         while (is_blank(*p))
@@ -301,7 +301,7 @@ char *google_base_subject(const char *subject)
     return out.data ? buf_take(&out) : mem_str("");
 }
 
-char *google_mime_parameter(const char *value, const char *name)
+char *mime_parameter(const char *value, const char *name)
 {
     size_t len = strlen(name);
 
@@ -336,8 +336,7 @@ static size_t delimiter_find(struct bytes body, const char *delimiter, size_t at
     return body.len;
 }
 
-bool google_multipart_next(struct bytes body, const char *boundary, size_t *at,
-                           struct bytes *part_r)
+bool mime_multipart_next(struct bytes body, const char *boundary, size_t *at, struct bytes *part_r)
 {
     auto_free char *delimiter = mem_printf("--%s", boundary);
     const char *data = body.data, *nl;
@@ -362,18 +361,18 @@ bool google_multipart_next(struct bytes body, const char *boundary, size_t *at,
     return true;
 }
 
-static char *mime_type(const struct google_headers *headers)
+char *mime_type(const struct mime_headers *headers)
 {
-    const char *type = google_headers_get(headers, "Content-Type");
+    const char *type = mime_headers_get(headers, "Content-Type");
     char *name = type ? mem_strn(type, strcspn(type, "; \t")) : mem_str("text/plain");
 
     text_lower(name);
     return name;
 }
 
-static void body_decode(struct buf *out, const struct google_headers *headers, struct bytes body)
+void mime_body(struct buf *out, const struct mime_headers *headers, struct bytes body)
 {
-    const char *encoding = google_headers_get(headers, "Content-Transfer-Encoding");
+    const char *encoding = mime_headers_get(headers, "Content-Transfer-Encoding");
 
     if (text_same(encoding, "base64"))
         base64_body(out, body.data, body.len);
@@ -383,105 +382,40 @@ static void body_decode(struct buf *out, const struct google_headers *headers, s
         buf_add(out, body.data, body.len);
 }
 
-static struct json_object *headers_json(const struct google_headers *headers)
+static bool text_find(struct buf *out, const char *data, size_t len, const char *wanted, int depth)
 {
-    struct json_object *list = json_object_new_array();
-
-    for (size_t i = 0; i < headers->count; i++) {
-        struct json_object *header = json_object_new_object();
-
-        google_json_put(header, "name", headers->list[i].name);
-        google_json_put(header, "value", headers->list[i].value);
-        json_object_array_add(list, header);
-    }
-    return list;
-}
-
-static void leaf_json(struct json_object *part, const struct google_headers *headers,
-                      struct bytes body)
-{
-    struct json_object *content = json_object_new_object();
-    auto_buf struct buf decoded = {0}, text = {0};
-
-    body_decode(&decoded, headers, body);
-    text_base64url(&text, decoded.data, decoded.len);
-    json_object_object_add(content, "size", json_object_new_int64((int64_t)decoded.len));
-    google_json_put(content, "data", buf_text(&text));
-    json_object_object_add(part, "body", content);
-}
-
-static struct json_object *part_json(const char *data, size_t len, const char *id, int depth)
-{
-    struct json_object *part = json_object_new_object(), *parts, *content;
-    struct google_headers headers;
-    struct bytes body, inner;
-    size_t at = 0, count = 0;
-
-    google_headers_init(&headers, data, len);
-    body = (struct bytes){data + headers.length, len - headers.length};
-    auto_free char *type = mime_type(&headers);
-    auto_free char *boundary =
-        google_mime_parameter(google_headers_get(&headers, "Content-Type"), "boundary");
-    auto_free char *filename =
-        google_mime_parameter(google_headers_get(&headers, "Content-Disposition"), "filename");
-
-    google_json_put(part, "partId", id);
-    google_json_put(part, "mimeType", type);
-    google_json_put(part, "filename", filename ? filename : "");
-    json_object_object_add(part, "headers", headers_json(&headers));
-    if (!text_starts(type, "multipart/") || !boundary || depth > 20) {
-        leaf_json(part, &headers, body);
-        google_headers_finish(&headers);
-        return part;
-    }
-    content = json_object_new_object();
-    json_object_object_add(content, "size", json_object_new_int(0));
-    json_object_object_add(part, "body", content);
-    parts = json_object_new_array();
-    while (google_multipart_next(body, boundary, &at, &inner)) {
-        auto_free char *inner_id = mem_printf("%s%s%zu", id, *id ? "." : "", count++);
-
-        json_object_array_add(parts, part_json(inner.data, inner.len, inner_id, depth + 1));
-    }
-    json_object_object_add(part, "parts", parts);
-    google_headers_finish(&headers);
-    return part;
-}
-
-struct json_object *google_mime_payload(const char *data, size_t len)
-{
-    return part_json(data, len, "", 0);
-}
-
-static bool text_find(struct buf *out, const char *data, size_t len, int depth)
-{
-    struct google_headers headers;
+    struct mime_headers headers;
     struct bytes body, inner;
     size_t at = 0;
     bool found = false;
 
-    google_headers_init(&headers, data, len);
+    mime_headers_init(&headers, data, len);
     body = (struct bytes){data + headers.length, len - headers.length};
     auto_free char *type = mime_type(&headers);
     auto_free char *boundary =
-        google_mime_parameter(google_headers_get(&headers, "Content-Type"), "boundary");
+        mime_parameter(mime_headers_get(&headers, "Content-Type"), "boundary");
 
     if (text_starts(type, "multipart/") && boundary && depth < 20) {
-        while (!found && google_multipart_next(body, boundary, &at, &inner))
-            found = text_find(out, inner.data, inner.len, depth + 1);
-    } else if (text_starts(type, "text/")) {
-        body_decode(out, &headers, body);
+        while (!found && mime_multipart_next(body, boundary, &at, &inner))
+            found = text_find(out, inner.data, inner.len, wanted, depth + 1);
+    } else if (text_starts(type, wanted)) {
+        mime_body(out, &headers, body);
         found = true;
     }
-    google_headers_finish(&headers);
+    mime_headers_finish(&headers);
     return found;
 }
 
-void google_mime_snippet(struct buf *out, const char *data, size_t len, size_t limit)
+bool mime_text(struct buf *out, const char *data, size_t len, const char *type)
+{
+    return text_find(out, data, len, type, 0);
+}
+
+void mime_snippet(struct buf *out, const char *data, size_t len, size_t limit)
 {
     auto_buf struct buf text = {0};
 
-    text_find(&text, data, len, 0);
+    mime_text(&text, data, len, "text/");
     for (size_t i = 0; i < text.len && out->len < limit; i++) {
         char c = text.data[i];
 
@@ -495,7 +429,7 @@ void google_mime_snippet(struct buf *out, const char *data, size_t len, size_t l
         buf_truncate(out, out->len - 1);
 }
 
-char *google_date(int64_t ms, char *text)
+char *mime_date(int64_t ms, char *text)
 {
     static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",

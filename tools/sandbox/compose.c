@@ -1,8 +1,8 @@
-/* sandbox/google_compose.c: the mail that people, servers and strangers send. */
-#include "sandbox/google_people.h"
+/* sandbox/compose.c: the mail that people, servers and strangers send. */
+#include "sandbox/people.h"
 
 #include "sandbox/http.h"
-
+#include "sandbox/values.h"
 #include "sandbox/world.h"
 
 #include "base/mem.h"
@@ -35,9 +35,9 @@ static char *name_of(const char *address)
     return name;
 }
 
-static const char *subject_of(const struct google_message *message)
+static const char *subject_of(const struct people_mail *message)
 {
-    const char *subject = google_message_header(message, "Subject");
+    const char *subject = mime_headers_get(message->headers, "Subject");
 
     return subject ? subject : "";
 }
@@ -47,7 +47,7 @@ static void head_begin(struct buf *mail, const char *to, const char *from, uint6
 {
     char when[48];
 
-    google_date(world_now(), when);
+    mime_date(world_now(), when);
     buf_printf(mail,
                "Delivered-To: %s\r\n"
                "Received: by 2002:a05:6512:%x:b0:%x with SMTP id h%u;\r\n        %s\r\n"
@@ -60,12 +60,12 @@ static void head_begin(struct buf *mail, const char *to, const char *from, uint6
                to, (unsigned)(hash & 0xffff), (unsigned)(hash >> 16 & 0xffff),
                (unsigned)(hash % 90000), when, from, from[0] ? domain_of(from) : "google.com",
                from[0] ? domain_of(from) : "google.com", (unsigned)(hash % 250) + 1,
-               (unsigned long long)google_mix(hash ^ 11), to, when, when);
+               (unsigned long long)sbx_mix(hash ^ 11), to, when, when);
 }
 
-static void references_add(struct buf *mail, const struct google_message *of)
+static void references_add(struct buf *mail, const struct people_mail *of)
 {
-    const char *before = google_message_header(of, "References");
+    const char *before = mime_headers_get(of->headers, "References");
 
     buf_printf(mail, "In-Reply-To: %s\r\nReferences: %s%s%s\r\n", of->message_id,
                before ? before : "", before ? "\r\n " : "", of->message_id);
@@ -73,7 +73,7 @@ static void references_add(struct buf *mail, const struct google_message *of)
 
 static void message_id_add(struct buf *mail, const char *from, uint64_t hash)
 {
-    buf_printf(mail, "Message-ID: <%016llx.%u@%s>\r\n", (unsigned long long)google_mix(hash ^ 12),
+    buf_printf(mail, "Message-ID: <%016llx.%u@%s>\r\n", (unsigned long long)sbx_mix(hash ^ 12),
                (unsigned)(hash % 100000), domain_of(from));
 }
 
@@ -83,18 +83,18 @@ static char *elsewhere(const char *person)
 }
 
 /* Where an answer goes: Reply-To, else From, of what it answers. */
-static char *answer_to(const struct google_message *of)
+static char *answer_to(const struct people_mail *of)
 {
-    char *address = google_address_first(google_message_header(of, "Reply-To"));
+    char *address = mime_address_first(mime_headers_get(of->headers, "Reply-To"));
 
     if (!address)
-        address = google_address_first(google_message_header(of, "From"));
-    return address ? address : mem_str(of->account->address);
+        address = mime_address_first(mime_headers_get(of->headers, "From"));
+    return address ? address : mem_str(of->address);
 }
 
-static void compose_reply(struct buf *mail, const struct google_deed *deed, char **from_r)
+static void compose_reply(struct buf *mail, const struct deed *deed, char **from_r)
 {
-    const struct google_message *of = deed->of;
+    const struct people_mail *of = &deed->of;
     char *from = deed->kind == DEED_OTHER_ADDRESS ? elsewhere(deed->person) : mem_str(deed->person);
     auto_free char *name = name_of(deed->person), *to = answer_to(of);
 
@@ -115,14 +115,14 @@ static void compose_reply(struct buf *mail, const struct google_deed *deed, char
 }
 
 /* The two that one meets most: Exchange's and Gmail's. */
-static void compose_away(struct buf *mail, const struct google_deed *deed, char **from_r)
+static void compose_away(struct buf *mail, const struct deed *deed, char **from_r)
 {
-    const struct google_message *of = deed->of;
+    const struct people_mail *of = &deed->of;
     auto_free char *name = name_of(deed->person), *to = answer_to(of);
     bool exchange = deed->hash % 2;
     char back[48];
 
-    google_date(world_now() + (3 + (int64_t)(deed->hash % 10)) * GOOGLE_DAY, back);
+    mime_date(world_now() + (3 + (int64_t)(deed->hash % 10)) * SBX_DAY, back);
     back[strcspn(back, ":") - 3] = '\0'; /* the day, not the hour */
     head_begin(mail, to, exchange ? "" : deed->person, deed->hash);
     message_id_add(mail, deed->person, deed->hash);
@@ -141,9 +141,9 @@ static void compose_away(struct buf *mail, const struct google_deed *deed, char 
     *from_r = mem_str(deed->person);
 }
 
-static void compose_auto(struct buf *mail, const struct google_deed *deed, char **from_r)
+static void compose_auto(struct buf *mail, const struct deed *deed, char **from_r)
 {
-    const struct google_message *of = deed->of;
+    const struct people_mail *of = &deed->of;
     auto_free char *to = answer_to(of);
 
     head_begin(mail, to, deed->person, deed->hash);
@@ -159,29 +159,29 @@ static void compose_auto(struct buf *mail, const struct google_deed *deed, char 
     *from_r = mem_str(deed->person);
 }
 
-static void original_add(struct buf *mail, const struct google_message *of, const char *boundary)
+static void original_add(struct buf *mail, const struct people_mail *of, const char *boundary)
 {
     buf_printf(mail, "--%s\r\n%s", boundary, original_begin);
-    buf_add(mail, of->raw, of->headers.length);
+    buf_add(mail, of->raw, of->headers->length);
     buf_printf(mail, "----- Message truncated -----\r\n\r\n--%s--\r\n", boundary);
 }
 
 /* As Gmail's own are: RFC 3464 in a multipart/report, X-Failed-Recipients, the sent thread. */
-static void compose_bounce(struct buf *mail, const struct google_deed *deed, char **from_r)
+static void compose_bounce(struct buf *mail, const struct deed *deed, char **from_r)
 {
     static const char from[] = "mailer-daemon@googlemail.com";
-    const struct google_message *of = deed->of;
+    const struct people_mail *of = &deed->of;
     bool hard = deed->kind == DEED_BOUNCE_HARD;
     const char *host = domain_of(deed->person);
-    auto_free char *boundary = mem_printf("%024llx", (unsigned long long)google_mix(deed->hash));
+    auto_free char *boundary = mem_printf("%024llx", (unsigned long long)sbx_mix(deed->hash));
     char when[48];
 
-    google_date(world_now(), when);
-    head_begin(mail, of->account->address, "", deed->hash);
+    mime_date(world_now(), when);
+    head_begin(mail, of->address, "", deed->hash);
     buf_printf(mail,
                "Auto-Submitted: auto-replied\r\nFrom: Mail Delivery Subsystem <%s>\r\nTo: %s\r\n"
                "X-Failed-Recipients: %s\r\nSubject: Delivery Status Notification (Failure)\r\n",
-               from, of->account->address, deed->person);
+               from, of->address, deed->person);
     references_add(mail, of);
     buf_printf(
         mail,
@@ -189,7 +189,7 @@ static void compose_bounce(struct buf *mail, const struct google_deed *deed, cha
         "Content-Type: multipart/report; boundary=\"%s\"; report-type=delivery-status\r\n\r\n"
         "--%s\r\nContent-Type: text/plain; charset=\"UTF-8\"\r\n\r\n"
         "** %s **\r\n\r\nYour message wasn't delivered to %s because %s.\r\n\r\n",
-        (unsigned long long)google_mix(deed->hash ^ 12), (unsigned)(deed->hash % 100000), boundary,
+        (unsigned long long)sbx_mix(deed->hash ^ 12), (unsigned)(deed->hash % 100000), boundary,
         boundary, hard ? "Address not found" : "Recipient inbox full", deed->person,
         hard ? "the address couldn't be found, or is unable to receive mail"
              : "the recipient's inbox is full, and we stopped trying");
@@ -209,14 +209,14 @@ static void compose_bounce(struct buf *mail, const struct google_deed *deed, cha
 }
 
 /* RFC 5965. */
-static void compose_complaint(struct buf *mail, const struct google_deed *deed, char **from_r)
+static void compose_complaint(struct buf *mail, const struct deed *deed, char **from_r)
 {
-    const struct google_message *of = deed->of;
+    const struct people_mail *of = &deed->of;
     char *from = mem_printf("feedback@%s", domain_of(deed->person));
     auto_free char *boundary = mem_printf("arf%016llx", (unsigned long long)deed->hash);
-    auto_free char *sender = google_address_first(google_message_header(of, "From"));
+    auto_free char *sender = mime_address_first(mime_headers_get(of->headers, "From"));
 
-    head_begin(mail, of->account->address, "", deed->hash);
+    head_begin(mail, of->address, "", deed->hash);
     message_id_add(mail, from, deed->hash);
     buf_printf(mail,
                "Subject: Abuse report: %s\r\nFrom: <%s>\r\nTo: <%s>\r\n"
@@ -226,17 +226,17 @@ static void compose_complaint(struct buf *mail, const struct google_deed *deed, 
                "--%s\r\nContent-Type: message/feedback-report\r\n\r\n"
                "Feedback-Type: abuse\r\nUser-Agent: ExampleFeedback/1.0\r\nVersion: 1\r\n"
                "Original-Mail-From: <%s>\r\nOriginal-Rcpt-To: <%s>\r\n\r\n",
-               subject_of(of), from, of->account->address, boundary, boundary, boundary,
-               sender ? sender : of->account->address, deed->person);
+               subject_of(of), from, of->address, boundary, boundary, boundary,
+               sender ? sender : of->address, deed->person);
     original_add(mail, of, boundary);
     *from_r = from;
 }
 
 /* To the mailto: of List-Unsubscribe; where there is none, an answer that says so. */
-static void compose_unsubscribe(struct buf *mail, const struct google_deed *deed, char **from_r)
+static void compose_unsubscribe(struct buf *mail, const struct deed *deed, char **from_r)
 {
-    const struct google_message *of = deed->of;
-    const char *value = google_message_header(of, "List-Unsubscribe");
+    const struct people_mail *of = &deed->of;
+    const char *value = mime_headers_get(of->headers, "List-Unsubscribe");
     const char *link = value ? strcasestr(value, "<mailto:") : NULL;
     auto_free char *name = name_of(deed->person), *to = NULL, *subject = NULL;
 
@@ -263,7 +263,7 @@ static void compose_unsubscribe(struct buf *mail, const struct google_deed *deed
     *from_r = mem_str(deed->person);
 }
 
-void google_compose(struct buf *mail, const struct google_deed *deed, char **from_r)
+void compose(struct buf *mail, const struct deed *deed, char **from_r)
 {
     switch (deed->kind) {
     case DEED_AUTO_REPLY:
@@ -287,8 +287,7 @@ void google_compose(struct buf *mail, const struct google_deed *deed, char **fro
     }
 }
 
-void google_compose_unrelated(struct buf *mail, const struct google_account *account, uint64_t hash,
-                              char **from_r)
+void compose_unrelated(struct buf *mail, const char *address, uint64_t hash, char **from_r)
 {
     static const char *const kinds[] = {
         "",
@@ -298,17 +297,16 @@ void google_compose_unrelated(struct buf *mail, const struct google_account *acc
         "References: <canary-older@stranger.example> <canary-other@stranger.example>\r\n",
         "Auto-Submitted: auto-generated\r\n",
     };
-    unsigned long long mark = (unsigned long long)google_mix(hash ^ 21);
+    unsigned long long mark = (unsigned long long)sbx_mix(hash ^ 21);
     char *from = mem_printf("canary-from-%016llx@stranger.example", mark);
 
-    head_begin(mail, account->address, from, hash);
+    head_begin(mail, address, from, hash);
     buf_printf(mail,
                "Message-ID: <canary-id-%016llx@stranger.example>\r\n%s"
                "Subject: canary-subject-%016llx and lunch\r\nX-Canary: canary-header-%016llx\r\n"
                "From: \"Canary-Name-%016llx\" <%s>\r\nTo: <%s>\r\n"
                "Content-Type: text/plain; charset=\"UTF-8\"\r\n\r\n"
                "canary-body-%016llx: nothing of this is for you.\r\n",
-               mark, kinds[hash % ARRAY_LEN(kinds)], mark, mark, mark, from, account->address,
-               mark);
+               mark, kinds[hash % ARRAY_LEN(kinds)], mark, mark, mark, from, address, mark);
     *from_r = from;
 }

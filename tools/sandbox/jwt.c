@@ -1,7 +1,7 @@
-/* sandbox/google_jwt.c: id_tokens signed with RS256, and the key set to check them with. */
-#include "sandbox/google_tokens.h"
+/* sandbox/jwt.c: id_tokens signed with RS256, and the key set to check them with. */
+#include "sandbox/jwt.h"
 
-#include "sandbox/world.h"
+#include "sandbox/values.h"
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -14,7 +14,7 @@
 
 static const char key_id[] = "sandbox-1";
 
-void google_sha256(const void *data, size_t len, unsigned char hash[32])
+void sbx_sha256(const void *data, size_t len, unsigned char hash[32])
 {
     EVP_Digest(data, len, hash, NULL, EVP_sha256(), NULL);
 }
@@ -51,42 +51,24 @@ static void sign(struct buf *token)
     EVP_MD_CTX_free(context);
 }
 
-static void claim_hash(struct json_object *claims, const char *access_token)
+char *jwt_half_hash(const char *text)
 {
     unsigned char hash[32];
-    auto_buf struct buf half = {0};
+    struct buf half = {0};
 
-    google_sha256(access_token, strlen(access_token), hash);
+    sbx_sha256(text, strlen(text), hash);
     text_base64url(&half, hash, 16);
-    google_json_put(claims, "at_hash", buf_text(&half));
+    return buf_take(&half);
 }
 
-char *google_id_token(const struct google_grant *grant, unsigned scopes, const char *issuer,
-                      const char *nonce, const char *access_token)
+char *jwt_make(struct json_object *claims)
 {
-    struct json_object *header = json_object_new_object(), *claims = json_object_new_object();
-    const struct google_account *account = grant->account;
+    struct json_object *header = json_object_new_object();
     struct buf token = {0};
 
-    google_json_put(header, "alg", "RS256");
-    google_json_put(header, "kid", key_id);
-    google_json_put(header, "typ", "JWT");
-    google_json_put(claims, "iss", issuer);
-    google_json_put(claims, "azp", grant->client->id);
-    google_json_put(claims, "aud", grant->client->id);
-    google_json_put(claims, "sub", account->sub);
-    if (scopes & SCOPE_EMAIL) {
-        google_json_put(claims, "email", account->address);
-        json_object_object_add(claims, "email_verified", json_object_new_boolean(true));
-    }
-    if (scopes & SCOPE_PROFILE)
-        google_json_put(claims, "name", account->name);
-    if (nonce)
-        google_json_put(claims, "nonce", nonce);
-    claim_hash(claims, access_token);
-    json_object_object_add(claims, "iat", json_object_new_int64(world_now() / 1000));
-    json_object_object_add(claims, "exp", json_object_new_int64(world_now() / 1000 + 3600));
-
+    sbx_json_put(header, "alg", "RS256");
+    sbx_json_put(header, "kid", key_id);
+    sbx_json_put(header, "typ", "JWT");
     json_part(&token, header);
     buf_add_char(&token, '.');
     json_part(&token, claims);
@@ -107,22 +89,32 @@ static void key_number(struct json_object *key, const char *name, const char *pa
         return;
     len = BN_bn2bin(number, bytes);
     text_base64url(&text, bytes, (size_t)len);
-    google_json_put(key, name, buf_text(&text));
+    sbx_json_put(key, name, buf_text(&text));
     BN_free(number);
 }
 
-struct json_object *google_key_set(void)
+struct json_object *jwt_key_set(void)
 {
     struct json_object *set = json_object_new_object(), *keys = json_object_new_array();
     struct json_object *key = json_object_new_object();
 
-    google_json_put(key, "kty", "RSA");
-    google_json_put(key, "alg", "RS256");
-    google_json_put(key, "use", "sig");
-    google_json_put(key, "kid", key_id);
+    sbx_json_put(key, "kty", "RSA");
+    sbx_json_put(key, "alg", "RS256");
+    sbx_json_put(key, "use", "sig");
+    sbx_json_put(key, "kid", key_id);
     key_number(key, "n", OSSL_PKEY_PARAM_RSA_N);
     key_number(key, "e", OSSL_PKEY_PARAM_RSA_E);
     json_object_array_add(keys, key);
     json_object_object_add(set, "keys", keys);
     return set;
+}
+
+bool pkce_fits(const char *challenge, const char *verifier)
+{
+    unsigned char hash[32];
+    auto_buf struct buf text = {0};
+
+    sbx_sha256(verifier, strlen(verifier), hash);
+    text_base64url(&text, hash, sizeof(hash));
+    return strcmp(buf_text(&text), challenge) == 0;
 }

@@ -1,7 +1,8 @@
 /* gmail/wire.c: what Gmail's API says, from JSON to structs. */
 #include "wire.h"
 
-#include <errno.h>
+#include "jsonread.h"
+
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,93 +10,6 @@
 #include <time.h>
 
 enum { DEPTH_MAX = 40 };
-
-/* ---- JSON, read with care ---------------------------------------------------------------------
- */
-
-static struct json_object *parse(const void *data, size_t len)
-{
-    struct json_tokener *tokener;
-    struct json_object *root = NULL;
-
-    if (!len || len > INT32_MAX)
-        return NULL;
-    tokener = json_tokener_new_ex(DEPTH_MAX);
-    if (!tokener)
-        abort();
-    root = json_tokener_parse_ex(tokener, data, (int)len);
-    if (json_tokener_get_error(tokener) != json_tokener_success) {
-        json_object_put(root);
-        root = NULL;
-    }
-    json_tokener_free(tokener);
-    if (root && !json_object_is_type(root, json_type_object)) {
-        json_object_put(root);
-        root = NULL;
-    }
-    return root;
-}
-
-static struct json_object *get(struct json_object *object, const char *key, enum json_type type)
-{
-    struct json_object *value;
-
-    if (!json_object_is_type(object, json_type_object) ||
-        !json_object_object_get_ex(object, key, &value) || !json_object_is_type(value, type))
-        return NULL;
-    return value;
-}
-
-/* A string without a NUL inside; lent; NULL: there is none. */
-static const char *get_string(struct json_object *object, const char *key)
-{
-    struct json_object *value = get(object, key, json_type_string);
-    const char *string = value ? json_object_get_string(value) : NULL;
-
-    return string && strlen(string) == (size_t)json_object_get_string_len(value) ? string : NULL;
-}
-
-static size_t get_count(struct json_object *array)
-{
-    return array ? json_object_array_length(array) : 0;
-}
-
-static bool digits(const char *string, uint64_t *value_r)
-{
-    char *end;
-
-    if (*string < '0' || *string > '9')
-        return false;
-    errno = 0;
-    *value_r = strtoull(string, &end, 10);
-    return !errno && !*end;
-}
-
-static uint64_t get_number(struct json_object *object, const char *key)
-{
-    const char *string = get_string(object, key);
-    struct json_object *number = get(object, key, json_type_int);
-    uint64_t value = 0;
-
-    if (string && digits(string, &value))
-        return value;
-    return number && json_object_get_int64(number) > 0 ? json_object_get_uint64(number) : 0;
-}
-
-static char **get_list(struct json_object *object, const char *key)
-{
-    struct json_object *array = get(object, key, json_type_array);
-    size_t count = get_count(array), kept = 0;
-    char **list = text_alloc((count + 1) * sizeof(*list));
-
-    for (size_t i = 0; i < count; i++) {
-        struct json_object *item = json_object_array_get_idx(array, i);
-
-        if (json_object_is_type(item, json_type_string))
-            list[kept++] = text_dup(json_object_get_string(item));
-    }
-    return list;
-}
 
 /* ---- errors -----------------------------------------------------------------------------------
  */
@@ -134,17 +48,17 @@ static void read_message(struct wire_error *error, const char *message)
 
 void wire_error_read(struct wire_error *error, const void *data, size_t len)
 {
-    struct json_object *root = parse(data, len), *body, *list, *details;
+    struct json_object *root = json_read(data, len), *body, *list, *details;
     const char *reason = NULL, *message;
 
     *error = (struct wire_error){0};
-    body = get(root, "error", json_type_object);
-    list = get(body, "errors", json_type_array);
-    details = get(body, "details", json_type_array);
-    if (get_count(list))
-        reason = get_string(json_object_array_get_idx(list, 0), "reason");
-    for (size_t i = 0; i < get_count(details); i++) {
-        const char *detail = get_string(json_object_array_get_idx(details, i), "reason");
+    body = json_get(root, "error", json_type_object);
+    list = json_get(body, "errors", json_type_array);
+    details = json_get(body, "details", json_type_array);
+    if (json_count(list))
+        reason = json_string(json_object_array_get_idx(list, 0), "reason");
+    for (size_t i = 0; i < json_count(details); i++) {
+        const char *detail = json_string(json_object_array_get_idx(details, i), "reason");
 
         if (!reason)
             reason = detail;
@@ -152,8 +66,8 @@ void wire_error_read(struct wire_error *error, const void *data, size_t len)
             reason = detail;
     }
     keep(error->reason, sizeof(error->reason), reason);
-    keep(error->status, sizeof(error->status), get_string(body, "status"));
-    message = get_string(body, "message");
+    keep(error->status, sizeof(error->status), json_string(body, "status"));
+    message = json_string(body, "message");
     if (message)
         read_message(error, message);
     json_object_put(root);
@@ -164,8 +78,8 @@ void wire_error_read(struct wire_error *error, const void *data, size_t len)
 
 static void take_headers(struct wire_message *message, struct json_object *payload)
 {
-    struct json_object *headers = get(payload, "headers", json_type_array);
-    size_t count = get_count(headers);
+    struct json_object *headers = json_get(payload, "headers", json_type_array);
+    size_t count = json_count(headers);
 
     if (count > WIRE_HEADERS_MAX)
         count = WIRE_HEADERS_MAX;
@@ -174,7 +88,7 @@ static void take_headers(struct wire_message *message, struct json_object *paylo
     message->headers = text_alloc(count * sizeof(*message->headers));
     for (size_t i = 0; i < count; i++) {
         struct json_object *header = json_object_array_get_idx(headers, i);
-        const char *name = get_string(header, "name"), *value = get_string(header, "value");
+        const char *name = json_string(header, "name"), *value = json_string(header, "value");
 
         if (name && value && *name)
             message->headers[message->header_count++] =
@@ -184,24 +98,24 @@ static void take_headers(struct wire_message *message, struct json_object *paylo
 
 static int take_message(struct wire_message *message, struct json_object *object)
 {
-    const char *id = get_string(object, "id");
-    uint64_t date = get_number(object, "internalDate");
+    const char *id = json_string(object, "id");
+    uint64_t date = json_number(object, "internalDate");
 
     *message = (struct wire_message){0};
     if (!id || !*id)
         return -1;
     message->id = text_dup(id);
-    message->thread_id = text_dup(get_string(object, "threadId"));
-    message->labels = get_list(object, "labelIds");
+    message->thread_id = text_dup(json_string(object, "threadId"));
+    message->labels = json_list(object, "labelIds");
     message->date = date <= INT64_MAX ? (int64_t)date : 0;
-    message->size = get_number(object, "sizeEstimate");
-    take_headers(message, get(object, "payload", json_type_object));
+    message->size = json_number(object, "sizeEstimate");
+    take_headers(message, json_get(object, "payload", json_type_object));
     return 0;
 }
 
 int wire_message_read(struct wire_message *message, const void *data, size_t len)
 {
-    struct json_object *root = parse(data, len);
+    struct json_object *root = json_read(data, len);
     int r = root ? take_message(message, root) : -1;
 
     json_object_put(root);
@@ -276,14 +190,14 @@ void wire_header_block(const struct wire_message *message, char *const *names, s
 
 int wire_draft_read(struct wire_draft *draft, const void *data, size_t len)
 {
-    struct json_object *root = parse(data, len);
-    const char *id = get_string(root, "id");
+    struct json_object *root = json_read(data, len);
+    const char *id = json_string(root, "id");
     int r = -1;
 
     *draft = (struct wire_draft){0};
     if (id && *id) {
         draft->id = text_dup(id);
-        take_message(&draft->message, get(root, "message", json_type_object));
+        take_message(&draft->message, json_get(root, "message", json_type_object));
         r = 0;
     }
     json_object_put(root);
@@ -299,14 +213,14 @@ void wire_draft_free(struct wire_draft *draft)
 
 int wire_thread_read(struct wire_thread *thread, const void *data, size_t len)
 {
-    struct json_object *root = parse(data, len), *list;
+    struct json_object *root = json_read(data, len), *list;
     size_t count;
 
     *thread = (struct wire_thread){0};
     if (!root)
         return -1;
-    list = get(root, "messages", json_type_array);
-    count = get_count(list) < WIRE_ITEMS_MAX ? get_count(list) : WIRE_ITEMS_MAX;
+    list = json_get(root, "messages", json_type_array);
+    count = json_count(list) < WIRE_ITEMS_MAX ? json_count(list) : WIRE_ITEMS_MAX;
     thread->messages = text_alloc((count + 1) * sizeof(*thread->messages));
     for (size_t i = 0; i < count; i++)
         thread->count +=
@@ -336,7 +250,7 @@ struct paging {
 static struct wire_item *page_item(struct paging *paging, struct json_object *message)
 {
     struct wire_page *page = paging->page;
-    const char *id = get_string(message, "id");
+    const char *id = json_string(message, "id");
     struct json_object *at;
     struct wire_item *item;
 
@@ -356,18 +270,18 @@ static struct wire_item *page_item(struct paging *paging, struct json_object *me
         json_object_object_add(paging->seen, id, json_object_new_uint64(page->count));
         item = &page->items[page->count++];
         *item = (struct wire_item){.id = text_dup(id),
-                                   .thread_id = text_dup(get_string(message, "threadId"))};
+                                   .thread_id = text_dup(json_string(message, "threadId"))};
     }
-    if (get(message, "labelIds", json_type_array)) { /* the newest word on them */
+    if (json_get(message, "labelIds", json_type_array)) { /* the newest word on them */
         text_list_free(item->labels);
-        item->labels = get_list(message, "labelIds");
+        item->labels = json_list(message, "labelIds");
     }
     return item;
 }
 
 static void add_changed(struct wire_item *item, struct json_object *entry)
 {
-    char **more = get_list(entry, "labelIds");
+    char **more = json_list(entry, "labelIds");
     size_t have = 0, count = 0;
 
     while (item->changed && item->changed[have])
@@ -386,11 +300,12 @@ static void take_record(struct paging *paging, struct json_object *record)
     static const char *const kinds[] = {"messagesAdded", "labelsAdded", "labelsRemoved"};
 
     for (size_t kind = 0; kind < 3; kind++) {
-        struct json_object *list = get(record, kinds[kind], json_type_array);
+        struct json_object *list = json_get(record, kinds[kind], json_type_array);
 
-        for (size_t i = 0; i < get_count(list); i++) {
+        for (size_t i = 0; i < json_count(list); i++) {
             struct json_object *entry = json_object_array_get_idx(list, i);
-            struct wire_item *item = page_item(paging, get(entry, "message", json_type_object));
+            struct wire_item *item =
+                page_item(paging, json_get(entry, "message", json_type_object));
 
             if (!item)
                 continue;
@@ -404,39 +319,39 @@ static void take_record(struct paging *paging, struct json_object *record)
 
 static void take_listed(struct paging *paging, struct json_object *list, bool drafts)
 {
-    for (size_t i = 0; i < get_count(list); i++) {
+    for (size_t i = 0; i < json_count(list); i++) {
         struct json_object *entry = json_object_array_get_idx(list, i);
-        struct json_object *message = drafts ? get(entry, "message", json_type_object) : entry;
+        struct json_object *message = drafts ? json_get(entry, "message", json_type_object) : entry;
         struct wire_item *item = page_item(paging, message);
 
         if (!item)
             continue;
         item->arrived = true;
         if (drafts && !item->draft_id)
-            item->draft_id = text_dup(get_string(entry, "id"));
+            item->draft_id = text_dup(json_string(entry, "id"));
     }
 }
 
 int wire_page_read(struct wire_page *page, const void *data, size_t len)
 {
-    struct json_object *root = parse(data, len), *history;
+    struct json_object *root = json_read(data, len), *history;
     struct paging paging = {.page = page};
 
     *page = (struct wire_page){0};
     if (!root)
         return -1;
     paging.seen = json_object_new_object();
-    history = get(root, "history", json_type_array);
-    for (size_t i = 0; i < get_count(history); i++)
+    history = json_get(root, "history", json_type_array);
+    for (size_t i = 0; i < json_count(history); i++)
         take_record(&paging, json_object_array_get_idx(history, i));
-    take_listed(&paging, get(root, "messages", json_type_array), false);
-    take_listed(&paging, get(root, "drafts", json_type_array), true);
-    page->next = text_dup(get_string(root, "nextPageToken"));
+    take_listed(&paging, json_get(root, "messages", json_type_array), false);
+    take_listed(&paging, json_get(root, "drafts", json_type_array), true);
+    page->next = text_dup(json_string(root, "nextPageToken"));
     if (page->next && !*page->next) {
         free(page->next);
         page->next = NULL;
     }
-    page->history_id = get_number(root, "historyId");
+    page->history_id = json_number(root, "historyId");
     json_object_put(paging.seen);
     json_object_put(root);
     return 0;
@@ -461,11 +376,11 @@ void wire_page_free(struct wire_page *page)
 
 int wire_profile_read(struct wire_profile *profile, const void *data, size_t len)
 {
-    struct json_object *root = parse(data, len);
-    const char *address = get_string(root, "emailAddress");
+    struct json_object *root = json_read(data, len);
+    const char *address = json_string(root, "emailAddress");
 
     *profile = (struct wire_profile){0};
-    profile->history_id = get_number(root, "historyId");
+    profile->history_id = json_number(root, "historyId");
     profile->address = text_dup(address);
     json_object_put(root);
     return profile->address ? 0 : -1;
@@ -473,9 +388,9 @@ int wire_profile_read(struct wire_profile *profile, const void *data, size_t len
 
 int wire_userinfo_read(struct wire_userinfo *info, const void *data, size_t len)
 {
-    struct json_object *root = parse(data, len);
-    const char *subject = get_string(root, "sub");
-    struct json_object *verified = get(root, "email_verified", json_type_boolean);
+    struct json_object *root = json_read(data, len);
+    const char *subject = json_string(root, "sub");
+    struct json_object *verified = json_get(root, "email_verified", json_type_boolean);
 
     *info = (struct wire_userinfo){0};
     if (!subject || !*subject) {
@@ -483,9 +398,9 @@ int wire_userinfo_read(struct wire_userinfo *info, const void *data, size_t len)
         return -1;
     }
     info->subject = text_dup(subject);
-    info->address = text_dup(get_string(root, "email"));
-    info->name = text_dup(get_string(root, "name"));
-    info->domain = text_dup(get_string(root, "hd"));
+    info->address = text_dup(json_string(root, "email"));
+    info->name = text_dup(json_string(root, "name"));
+    info->domain = text_dup(json_string(root, "hd"));
     info->verified = !verified || json_object_get_boolean(verified);
     json_object_put(root);
     return 0;
@@ -502,20 +417,20 @@ void wire_userinfo_free(struct wire_userinfo *info)
 
 char **wire_aliases_read(const void *data, size_t len)
 {
-    struct json_object *root = parse(data, len), *list;
+    struct json_object *root = json_read(data, len), *list;
     size_t count, kept = 0;
     char **aliases;
 
     if (!root)
         return NULL;
-    list = get(root, "sendAs", json_type_array);
-    count = get_count(list);
+    list = json_get(root, "sendAs", json_type_array);
+    count = json_count(list);
     aliases = text_alloc((count + 1) * sizeof(*aliases));
     for (size_t i = 0; i < count; i++) {
         struct json_object *entry = json_object_array_get_idx(list, i);
-        struct json_object *primary = get(entry, "isPrimary", json_type_boolean);
-        const char *address = get_string(entry, "sendAsEmail");
-        const char *status = get_string(entry, "verificationStatus");
+        struct json_object *primary = json_get(entry, "isPrimary", json_type_boolean);
+        const char *address = json_string(entry, "sendAsEmail");
+        const char *status = json_string(entry, "verificationStatus");
 
         if (address && !json_object_get_boolean(primary) && status &&
             strcmp(status, "accepted") == 0)
@@ -527,8 +442,8 @@ char **wire_aliases_read(const void *data, size_t len)
 
 static int take_label(struct wire_label *label, struct json_object *object)
 {
-    const char *id = get_string(object, "id"), *name = get_string(object, "name");
-    const char *type = get_string(object, "type");
+    const char *id = json_string(object, "id"), *name = json_string(object, "name");
+    const char *type = json_string(object, "type");
 
     if (!id || !name)
         return -1;
@@ -538,7 +453,7 @@ static int take_label(struct wire_label *label, struct json_object *object)
 
 int wire_label_read(struct wire_label *label, const void *data, size_t len)
 {
-    struct json_object *root = parse(data, len);
+    struct json_object *root = json_read(data, len);
     int r = take_label(label, root);
 
     json_object_put(root);
@@ -547,14 +462,14 @@ int wire_label_read(struct wire_label *label, const void *data, size_t len)
 
 int wire_labels_read(struct wire_labels *labels, const void *data, size_t len)
 {
-    struct json_object *root = parse(data, len), *list;
+    struct json_object *root = json_read(data, len), *list;
     size_t count;
 
     *labels = (struct wire_labels){0};
     if (!root)
         return -1;
-    list = get(root, "labels", json_type_array);
-    count = get_count(list);
+    list = json_get(root, "labels", json_type_array);
+    count = json_count(list);
     labels->labels = text_alloc((count + 1) * sizeof(*labels->labels));
     for (size_t i = 0; i < count; i++)
         labels->count +=
@@ -578,8 +493,8 @@ void wire_labels_free(struct wire_labels *labels)
 
 int wire_raw_read(struct text *raw, const void *data, size_t len)
 {
-    struct json_object *root = parse(data, len);
-    const char *encoded = get_string(root, "raw");
+    struct json_object *root = json_read(data, len);
+    const char *encoded = json_string(root, "raw");
     int r = encoded && text_unbase64(raw, encoded, strlen(encoded)) ? 0 : -1;
 
     json_object_put(root);
@@ -589,14 +504,14 @@ int wire_raw_read(struct text *raw, const void *data, size_t len)
 /* The first part of that type, depth first; lent. */
 static struct json_object *find_part(struct json_object *part, const char *type, int depth)
 {
-    const char *own = get_string(part, "mimeType");
-    struct json_object *parts = get(part, "parts", json_type_array);
-    const char *name = get_string(part, "filename");
+    const char *own = json_string(part, "mimeType");
+    struct json_object *parts = json_get(part, "parts", json_type_array);
+    const char *name = json_string(part, "filename");
 
     if (own && text_fold_same(own, type) && (!name || !*name) &&
-        get_string(get(part, "body", json_type_object), "data"))
+        json_string(json_get(part, "body", json_type_object), "data"))
         return part;
-    for (size_t i = 0; depth < DEPTH_MAX && i < get_count(parts); i++) {
+    for (size_t i = 0; depth < DEPTH_MAX && i < json_count(parts); i++) {
         struct json_object *found = find_part(json_object_array_get_idx(parts, i), type, depth + 1);
 
         if (found)
@@ -626,12 +541,12 @@ static void strip_tags(struct text *text)
 
 int wire_text_read(struct text *text, const void *data, size_t len)
 {
-    struct json_object *root = parse(data, len), *payload, *part;
+    struct json_object *root = json_read(data, len), *payload, *part;
     const char *encoded;
     bool html = false;
     int r = -1;
 
-    payload = get(root, "payload", json_type_object);
+    payload = json_get(root, "payload", json_type_object);
     part = find_part(payload, "text/plain", 0);
     if (!part) {
         part = find_part(payload, "text/html", 0);
@@ -640,56 +555,11 @@ int wire_text_read(struct text *text, const void *data, size_t len)
     if (payload && !part) /* nothing in it that is text: an empty one */
         r = 0;
     if (part) {
-        encoded = get_string(get(part, "body", json_type_object), "data");
+        encoded = json_string(json_get(part, "body", json_type_object), "data");
         r = text_unbase64(text, encoded, strlen(encoded)) ? 0 : -1;
         if (r == 0 && html)
             strip_tags(text);
     }
     json_object_put(root);
     return r;
-}
-
-/* ---- times ------------------------------------------------------------------------------------
- */
-
-int64_t wire_time(const char *rfc3339)
-{
-    struct tm tm = {0};
-    char *rest = strptime(rfc3339, "%Y-%m-%dT%H:%M:%S", &tm);
-    int64_t away = 0;
-
-    if (!rest)
-        return 0;
-    if (*rest == '.')
-        rest += 1 + strspn(rest + 1, "0123456789");
-    if ((*rest == '+' || *rest == '-') && strlen(rest) >= 6 && rest[3] == ':') {
-        away = strtol(rest + 1, NULL, 10) * 3600 + strtol(rest + 4, NULL, 10) * 60;
-        away = *rest == '+' ? away : -away;
-    } else if (*rest != 'Z' && *rest != 'z') {
-        return 0;
-    }
-    return ((int64_t)timegm(&tm) - away) * 1000;
-}
-
-int64_t wire_http_time(const char *http_date)
-{
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    int day, year, hour, minute, second;
-    char month[4];
-    const char *at, *comma = strchr(http_date, ',');
-    struct tm tm = {0};
-
-    if (!comma || sscanf(comma + 1, " %2d %3s %4d %2d:%2d:%2d GMT", &day, month, &year, &hour,
-                         &minute, &second) != 6)
-        return 0;
-    at = strstr(months, month);
-    if (!at || (at - months) % 3)
-        return 0;
-    tm.tm_mday = day;
-    tm.tm_mon = (int)(at - months) / 3;
-    tm.tm_year = year - 1900;
-    tm.tm_hour = hour;
-    tm.tm_min = minute;
-    tm.tm_sec = second;
-    return (int64_t)timegm(&tm) * 1000;
 }

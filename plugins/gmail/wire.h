@@ -4,7 +4,9 @@
  * they can't be read. uint64 and int64 travel as decimal strings; numbers are taken too. */
 #ifndef GMAIL_WIRE_H
 #define GMAIL_WIRE_H
+#include "report.h"
 #include "text.h"
+#include "times.h"
 
 #include <postrider/basic.h>
 
@@ -120,21 +122,4 @@ struct wire_part {
 /* Fills parts[count], by Content-ID where it is said, else by position. */
 int wire_batch_read(struct wire_part *parts, size_t count, struct rider_bytes headers,
                     struct rider_bytes body);
-
-/* A value of a raw header block, unfolded; the caller frees it; NULL: not there. */
-char *wire_block_value(struct rider_bytes block, const char *name);
-char *wire_param(const char *value, const char *name); /* of a Content-Type; freed by the caller */
-
-/* The parts of a multipart/report (RFC 6522) in a whole mail: the report with its transfer encoding
- * undone, and the headers of the mail that came back. -1: it is none. */
-struct wire_report {
-    char *type; /* "delivery-status"                       */
-    struct text report, returned;
-};
-enum { WIRE_REPORT_MAX = 256 * 1024 };
-int wire_report_read(struct wire_report *report, const char *raw, size_t len);
-void wire_report_free(struct wire_report *report);
-
-int64_t wire_time(const char *rfc3339); /* Unix ms; 0: is none                    */
-int64_t wire_http_time(const char *http_date);
 #endif

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { STATE_MS = 10 * 60 * 1000, STATES_MAX = 1000, IDENTIFY_MS = 30000 };
+enum { STATE_MS = 10 * 60 * 1000, STATES_MAX = 1000, IDENTIFY_MS = 30000, PAGE_MS = 3600 * 1000 };
 
 static void connect_free(void *arg)
 {
@@ -79,14 +79,16 @@ static void show_later(void *arg)
 {
     struct later *later = arg;
     struct loop *loop = later->mailboxes->options.loop;
-    struct mailbox_page shown = {
-        .outcome = later->outcome,
-        .address = later->mailbox.address,
-        .provider = later->mailbox.provider,
-        .text = later->text,
-        .asks = later->outcome == CONNECT_SHOW ? asks_of(later->mailbox.access) : NULL,
-        .location = later->location,
-        .cookie = later->cookie};
+    struct mailbox_page shown = {.outcome = later->outcome,
+                                 .address = later->mailbox.address,
+                                 .provider = later->mailbox.provider,
+                                 .text = later->text,
+                                 .asks = later->outcome == CONNECT_SHOW ||
+                                                 later->outcome == CONNECT_ASK_SECRET
+                                             ? asks_of(later->mailbox.access)
+                                             : NULL,
+                                 .location = later->location,
+                                 .cookie = later->cookie};
 
     later->paged(later->arg, &shown);
     record_mailbox_finish(&later->mailbox);
@@ -114,13 +116,76 @@ static void later_show(struct later *later, enum mailbox_outcome outcome)
     loop_post(later->mailboxes->options.loop, show_later, later);
 }
 
+/* Of a Cookie header, "a=b; c=d" (RFC 6265 4.2.1); freed. NULL: it is not there. */
+static char *cookie_value(const char *cookie, const char *name)
+{
+    size_t len = strlen(name);
+    const char *at = cookie ? cookie : "";
+
+    while (*at && (strncmp(at, name, len) != 0 || at[len] != '=')) {
+        at += strcspn(at, ";");
+        at += strspn(at, "; ");
+    }
+    return *at ? mem_strn(at + len + 1, strcspn(at + len + 1, "; ")) : NULL;
+}
+
+/* A form of ours: what comes back must come from a browser that was shown it (no other site's form
+ * can bring this cookie along). */
+static void ask_secret(struct later *later)
+{
+    auto_buf struct buf value = {0};
+
+    seal_link(later->mailboxes->options.seal, "secret", later->mailbox.id, later->mailbox.invite,
+              clock_wall() + PAGE_MS, &value);
+    later->cookie = mem_printf(
+        "rider_secret=%s; Path=/connect; HttpOnly; SameSite=Strict; Max-Age=3600%s",
+        buf_text(&value), text_starts(later->mailboxes->base_url, "https://") ? "; Secure" : "");
+    later_show(later, CONNECT_ASK_SECRET);
+}
+
 void mailbox_link_show(struct mailboxes *mailboxes, const char *token, mailbox_paged *paged,
                        void *arg)
 {
     struct later *later = later_new(mailboxes, paged, arg);
     int fault = read_link(mailboxes, token, &later->mailbox);
 
-    later_show(later, fault ? (enum mailbox_outcome)fault : CONNECT_SHOW);
+    if (!fault && mailbox_by_secret(mailboxes, later->mailbox.provider))
+        ask_secret(later);
+    else
+        later_show(later, fault ? (enum mailbox_outcome)fault : CONNECT_SHOW);
+}
+
+/* -- a secret, given on our own page ------------------------------------------------------- */
+
+static bool same_page(struct mailboxes *mailboxes, const struct mailbox *mailbox,
+                      const char *cookie)
+{
+    auto_free char *value = cookie_value(cookie, "rider_secret");
+    uint64_t id, invite;
+
+    return value &&
+           seal_link_read(mailboxes->options.seal, "secret", value, clock_wall(), &id, &invite) ==
+               0 &&
+           id == mailbox->id && invite == mailbox->invite;
+}
+
+void mailbox_link_secret(struct mailboxes *mailboxes, const char *token, const char *cookie,
+                         const char *secret, mailbox_paged *paged, void *arg)
+{
+    struct later *later = later_new(mailboxes, paged, arg);
+    int fault = read_link(mailboxes, token, &later->mailbox);
+
+    if (!fault && !mailbox_by_secret(mailboxes, later->mailbox.provider))
+        fault = CONNECT_LINK_BAD;
+    if (!fault && !same_page(mailboxes, &later->mailbox, cookie))
+        fault = CONNECT_STATE_FOREIGN;
+    if (fault) {
+        later_show(later, (enum mailbox_outcome)fault);
+        return;
+    }
+    secret_page(mailboxes, later->mailbox.id, secret, paged, arg);
+    record_mailbox_finish(&later->mailbox);
+    free(later);
 }
 
 /* -- to the provider ----------------------------------------------------------------------- */
@@ -223,6 +288,10 @@ void mailbox_link_go(struct mailboxes *mailboxes, const char *token, mailbox_pag
     auto_free char *state = NULL, *cookie = NULL;
     bool https = text_starts(mailboxes->base_url, "https://");
 
+    if (!fault && mailbox_by_secret(mailboxes, later->mailbox.provider)) {
+        ask_secret(later);
+        return;
+    }
     if (!fault && !ready_to_ask(mailboxes, &later->mailbox, &oauth)) {
         later->text = mem_str("This service is not set up completely; tell who sent you the link.");
         fault = CONNECT_FAILED;
@@ -569,6 +638,7 @@ static void ask_identity(struct exchange *exchange)
     exchange->provisional = info.mailbox = PROVISIONAL | ++last;
     account = account_of(exchange->mailboxes, info.mailbox, true);
     account->provisional = true;
+    account->user = mem_str(exchange->mailbox.address);
     account_set(account, exchange->answer.access, exchange->answer.expires_in);
     r = provider_session_open(exchange->mailboxes->providers, exchange->mailbox.provider, &info,
                               &none, &error, &exchange->session);
@@ -669,18 +739,12 @@ static void exchange_code(struct exchange *exchange, const char *code)
 
 static bool same_browser(const struct connect *connect, const char *cookie)
 {
-    static const char name[] = "rider_connect=";
-    const char *at = cookie ? cookie : "";
+    auto_free char *value = cookie_value(cookie, "rider_connect");
     uint8_t digest[32], different = 0;
 
-    while (*at && !text_starts(at, name)) { /* "a=b; c=d" (RFC 6265 4.2.1) */
-        at += strcspn(at, ";");
-        at += strspn(at, "; ");
-    }
-    if (!*at)
+    if (!value)
         return false;
-    at += sizeof(name) - 1;
-    seal_digest(at, strcspn(at, "; "), digest);
+    seal_digest(value, strlen(value), digest);
     for (size_t i = 0; i < sizeof(digest); i++)
         different |= (uint8_t)(digest[i] ^ connect->browser[i]);
     return !different;

@@ -70,7 +70,7 @@ int grant_seal(struct mailboxes *mailboxes, uint64_t mailbox, const char *refres
                     (struct bytes){refresh, strlen(refresh)}, sealed);
 }
 
-static int grant_load(struct mailboxes *mailboxes, uint64_t mailbox, struct buf *sealed)
+int grant_load(struct mailboxes *mailboxes, uint64_t mailbox, struct buf *sealed)
 {
     auto_read struct store_txn *txn = NULL;
     int r = store_read(mailboxes->options.store, &txn);
@@ -174,6 +174,7 @@ void account_free(void *arg)
     account->dropped = false;
     serve_failure(account, RIDER_CANCELLED, RIDER_MAILBOX, -1, "postrider is stopping");
     mem_wipe_str(&account->access);
+    free(account->user);
     free(account);
 }
 
@@ -385,8 +386,8 @@ static void serve_now(void *arg)
     serve(arg, NULL);
 }
 
-static void give(void *arg, uint64_t mailbox, const char *refused, credential_got_fn *got,
-                 void *got_arg)
+void grant_give(void *arg, uint64_t mailbox, const char *refused, credential_got_fn *got,
+                void *got_arg)
 {
     struct mailboxes *mailboxes = arg;
     struct account *account = account_of(mailboxes, mailbox, true);
@@ -410,7 +411,7 @@ static void give(void *arg, uint64_t mailbox, const char *refused, credential_go
 
 struct credential_source mailboxes_credentials(struct mailboxes *mailboxes)
 {
-    return (struct credential_source){.arg = mailboxes, .token = give};
+    return (struct credential_source){.arg = mailboxes, .token = grant_give, .login = secret_login};
 }
 
 /* -- revoking ------------------------------------------------------------------------------ */

@@ -28,6 +28,8 @@ struct account { /* a mailbox's tokens, in memory only */
     int64_t good_until;      /* wall; some time before it expires */
     bool refreshing;         /* somebody will come and serve the waiters */
     bool provisional;        /* of a consent that is being looked at; can't be renewed */
+    bool by_secret;          /* of a secret that is being tried: `access` is it */
+    char *user;              /* provisional: who logs in at a mail server */
     bool dropped;            /* no longer in the map; who serves it last frees it */
     struct refresh *refresh; /* under way, or NULL */
     struct waiter *waiters, *last;
@@ -45,6 +47,8 @@ struct mailboxes {
     struct map accounts;   /* mailbox id to struct account */
     struct map connects;   /* state to struct connect */
     struct list exchanges; /* consents on their way from code to grant */
+    struct list trials;    /* mailboxes whose secret is being tried, or that are being checked */
+    struct list logins;    /* who waits for a login */
 };
 
 /* -- oauth.c: forms, answers and claims; pure but for reading the client's secret ---------- */
@@ -78,11 +82,76 @@ void account_free(void *account);
 int grant_seal(struct mailboxes *mailboxes, uint64_t mailbox, const char *refresh,
                struct buf *sealed);
 int grant_unseal(struct mailboxes *mailboxes, uint64_t mailbox, struct buf *refresh);
+int grant_load(struct mailboxes *mailboxes, uint64_t mailbox, struct buf *sealed);
+/* A token for who asks, as credential_source has it. */
+void grant_give(void *mailboxes, uint64_t mailbox, const char *refused, credential_got_fn *got,
+                void *got_arg);
 /* Tells the provider to end the grant of this token; then over(arg), later: whether it has ended,
  * and a sentence. `access` is what was asked for with it. */
 void grant_revoke(struct mailboxes *mailboxes, const char *provider, int32_t access,
                   const char *token, void (*over)(void *arg, bool ended, const char *said),
                   void *arg);
+
+/* -- secret.c ------------------------------------------------------------------------------ */
+/* Settings and secret (NULL: none yet) as one sealed thing. It stands where grants stand, bound to
+ * another word, so that neither is ever taken for the other. */
+int secret_seal(struct mailboxes *mailboxes, uint64_t mailbox, const char *const *settings,
+                const char *secret, struct buf *sealed);
+/* -ENOENT: nothing is there. -EBADMSG: a grant, or not to be opened. settings_r: for
+ * mem_strv_free, NULL where there are none; secret may be NULL, and stays empty without one. */
+int secret_unseal(struct mailboxes *mailboxes, uint64_t mailbox, char ***settings_r,
+                  struct buf *secret);
+const char *setting_of(const char *const *settings, const char *key); /* NULL: not there */
+/* What is wrong with the mailbox's own settings; false: nothing. */
+bool settings_fault(struct mailboxes *mailboxes, const char *provider, const char *const *settings,
+                    struct buf *error);
+void secret_login(void *mailboxes, uint64_t mailbox, const char *refused, credential_login_fn *got,
+                  void *got_arg);
+void logins_forget(struct mailboxes *mailboxes); /* at the end */
+/* What its owner gave on our page; shows what came of it. */
+void secret_page(struct mailboxes *mailboxes, uint64_t mailbox, const char *secret,
+                 mailbox_paged *show, void *arg);
+
+/* -- trial.c ------------------------------------------------------------------------------- */
+struct trial { /* a mailbox that is asked who it is, with a secret that was given or what is kept */
+    struct list node;
+    struct mailboxes *mailboxes;
+    struct mailbox mailbox;
+    char **settings;
+    struct buf sealed;    /* the secret that was given; empty: what is kept is used */
+    uint64_t provisional; /* the id its secret goes by meanwhile; 0: none */
+    struct provider_session *session;
+    struct loop_timer *timer;
+    int64_t began; /* monotonic */
+    bool prove;    /* a mail to itself shall arrive */
+    bool accepted; /* it signed in, and that is kept */
+    struct mailbox_report report;
+    /* the mail to itself */
+    char nonce[40];
+    struct buf cursor;
+    int64_t since, wait, give_up;
+    bool arrived, junk;
+    /* the end */
+    char *text;
+    void (*signed_in)(struct trial *trial); /* once, early; NULL: nobody asks for that */
+    void (*over)(struct trial *trial);      /* the last */
+    mailbox_done *done;
+    mailbox_checked *checked;
+    mailbox_paged *paged;
+    void *arg;
+};
+/* secret NULL: what is kept is tried. Ends with over(trial); both belong to who called. */
+struct trial *trial_new(struct mailboxes *mailboxes, void (*over)(struct trial *trial), void *arg);
+void trial_start(struct trial *trial, const char *secret);
+/* Later: ends it with this status and sentence (taken). */
+void trial_end(struct trial *trial, int status, char *text);
+void trials_forget(struct mailboxes *mailboxes); /* at the end */
+/* Keeps how a trial has ended so far: the status, and why. then() later. */
+void trial_keep(struct trial *trial, int32_t status, const char *why,
+                void (*then)(struct trial *trial, int result));
+
+/* -- proof.c ------------------------------------------------------------------------------- */
+void proof_start(struct trial *trial); /* ends the trial */
 
 /* -- life.c -------------------------------------------------------------------------------- */
 void mailboxes_submit(struct mailboxes *mailboxes, store_apply *apply, store_done *done, void *arg);

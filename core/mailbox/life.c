@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-static const int64_t LINK_MS = 7 * 24 * 3600 * 1000LL;
+static const int64_t LINK_MS = 7 * 24 * 3600 * 1000LL, PROOF_MS = 2 * 60 * 1000;
 
 const char *mailbox_status_name(int32_t status)
 {
@@ -29,7 +29,11 @@ struct mailboxes *mailboxes_new(const struct mailboxes_options *options)
     mailboxes->options = *options;
     mailboxes->base_url = mem_str(options->base_url);
     mailboxes->options.base_url = mailboxes->base_url;
+    if (!mailboxes->options.proof_ms)
+        mailboxes->options.proof_ms = PROOF_MS;
     list_init(&mailboxes->exchanges);
+    list_init(&mailboxes->trials);
+    list_init(&mailboxes->logins);
     return mailboxes;
 }
 
@@ -37,8 +41,10 @@ void mailboxes_free(struct mailboxes *mailboxes)
 {
     if (!mailboxes)
         return;
+    logins_forget(mailboxes);
     map_finish(&mailboxes->accounts, account_free);
     connects_forget(mailboxes);
+    trials_forget(mailboxes);
     free(mailboxes->base_url);
     free(mailboxes);
 }
@@ -104,6 +110,9 @@ struct change {
     enum change_kind kind;
     uint64_t id;
     struct mailbox wanted; /* CHANGE_ADD */
+    char **settings;       /* CHANGE_ADD, of a mailbox by secret; kept once there is a key */
+    bool by_secret;
+    struct buf sealed; /* the settings */
     char *why;
     int64_t now;
     mailbox_done *done;
@@ -118,6 +127,8 @@ struct change {
 static void change_free(struct change *change)
 {
     record_mailbox_finish(&change->wanted);
+    mem_strv_free(change->settings);
+    buf_finish(&change->sealed);
     buf_finish(&change->error);
     free(change->why);
     free(change);
@@ -147,7 +158,8 @@ static int apply_add(struct store_txn *txn, struct change *change)
 
     if (r == 0)
         r = store_mailbox_get(txn, id, &there);
-    if (r == 0 && there.status != MAILBOX_DISCONNECTED) {
+    if (r == 0 && there.status != MAILBOX_DISCONNECTED &&
+        !(change->by_secret && there.status == MAILBOX_PENDING && !there.connected_at)) {
         buf_printf(&change->error,
                    "%s is here already (%s); for a new link: postrider mailbox invite %s",
                    wanted->address, mailbox_status_name(there.status), wanted->address);
@@ -161,7 +173,9 @@ static int apply_add(struct store_txn *txn, struct change *change)
         return r;
     change->id = wanted->id;
     change->invite = wanted->invite;
-    r = store_mailbox_put(txn, wanted);
+    r = store_grant_del(txn, wanted->id);
+    if (r == 0)
+        r = store_mailbox_put(txn, wanted);
     return r < 0 ? r : store_audit_add(txn, change->now, "mailbox.added", wanted->address, NULL);
 }
 
@@ -260,23 +274,11 @@ static void tell_changed(struct mailboxes *mailboxes, uint64_t id)
         mailboxes->options.changed(mailboxes->options.changed_arg, id);
 }
 
-static void change_done(void *arg, int status)
+static void change_tell(struct change *change, int status)
 {
-    struct change *change = arg;
     bool invites = change->kind == CHANGE_ADD || change->kind == CHANGE_INVITE;
-    auto_free char *link = NULL;
+    auto_free char *link = status == 0 && invites ? link_of(change) : NULL;
 
-    if (status == 0 && invites) { /* also where an end between the two left no key */
-        status = seal_mailbox_create(change->mailboxes->options.seal, change->id);
-        if (status < 0)
-            buf_printf(
-                &change->error,
-                "the mailbox is here, but its key can't be made (%s); mend that, then invite "
-                "its owner again",
-                strerror(-status));
-    }
-    if (status == 0 && invites)
-        link = link_of(change);
     if (status < 0 && !change->error.len)
         buf_printf(&change->error, "it could not be kept: %s", strerror(-status));
     if (status == 0 && change->kind != CHANGE_INVITE)
@@ -287,6 +289,41 @@ static void change_done(void *arg, int status)
                      : change->error.len ? buf_text(&change->error)
                                          : change->why);
     change_free(change);
+}
+
+static int settings_apply(struct store_txn *txn, void *arg)
+{
+    const struct change *change = arg;
+
+    return store_grant_put(txn, change->id, buf_bytes(&change->sealed));
+}
+
+static void settings_done(void *arg, int status)
+{
+    change_tell(arg, status);
+}
+
+static void change_done(void *arg, int status)
+{
+    struct change *change = arg;
+    bool invites = change->kind == CHANGE_ADD || change->kind == CHANGE_INVITE;
+
+    if (status == 0 && invites) { /* also where an end between the two left no key */
+        status = seal_mailbox_create(change->mailboxes->options.seal, change->id);
+        if (status < 0)
+            buf_printf(
+                &change->error,
+                "the mailbox is here, but its key can't be made (%s); mend that, then invite "
+                "its owner again",
+                strerror(-status));
+    }
+    if (status == 0 && change->settings)
+        status = secret_seal(change->mailboxes, change->id, (const char *const *)change->settings,
+                             NULL, &change->sealed);
+    if (status == 0 && change->sealed.len)
+        mailboxes_submit(change->mailboxes, settings_apply, settings_done, change);
+    else
+        change_tell(change, status);
 }
 
 static int refused_apply(struct store_txn *txn, void *arg)
@@ -316,6 +353,14 @@ static void check_ask(struct change *change, const struct mailbox_ask *ask)
                provider_about(change->mailboxes->providers, ask->provider, &about) < 0) {
         buf_printf(&change->error, "no provider is called \"%.60s\"; see: postrider provider list",
                    ask->provider ? ask->provider : "");
+    } else if (change->by_secret && ask->access >= RIDER_ACCESS_SEND &&
+               ask->access <= RIDER_ACCESS_FULL) {
+        settings_fault(change->mailboxes, ask->provider, ask->settings, &change->error);
+    } else if (ask->settings && *ask->settings) {
+        buf_printf(&change->error,
+                   "mailboxes at %s have no settings of their own: what it needs is in the config, "
+                   "under providers.%s",
+                   about.title, ask->provider);
     } else if (provider_oauth(change->mailboxes->providers, ask->provider,
                               (enum rider_access)ask->access, &oauth) < 0) {
         buf_printf(&change->error, "%s does not offer this access; it is send, headers or full",
@@ -331,6 +376,7 @@ void mailbox_add(struct mailboxes *mailboxes, const struct mailbox_ask *ask, mai
     struct mailbox *wanted = &change->wanted;
     auto_buf struct buf key = {0};
 
+    change->by_secret = mailbox_by_secret(mailboxes, ask->provider);
     check_ask(change, ask);
     if (change->error.len || mail_address_key(ask->address, &key) < 0) {
         change->fault = -EINVAL;
@@ -342,7 +388,10 @@ void mailbox_add(struct mailboxes *mailboxes, const struct mailbox_ask *ask, mai
         wanted->access = ask->access;
         wanted->promise = ask->promise ? ask->promise : PROMISE_STRICT;
         wanted->status = MAILBOX_PENDING;
-        wanted->why = mem_str("Its owner has not consented yet.");
+        wanted->why = mem_str(change->by_secret ? "Its secret was not given yet."
+                                                : "Its owner has not consented yet.");
+        if (change->by_secret && ask->settings && *ask->settings)
+            change->settings = mem_strv(ask->settings);
         wanted->created_at = wanted->changed_at = change->now;
     }
     change_submit(change);
@@ -369,7 +418,7 @@ void mailbox_refused(struct mailboxes *mailboxes, uint64_t mailbox, const char *
 
     account_forget(mailboxes, mailbox);
     change->why = mem_str(why ? why : "The provider refused our credentials.");
-    log_warn("mailbox %llu: its owner must consent again: %s", (unsigned long long)mailbox,
+    log_warn("mailbox %llu: its owner must sign in again: %s", (unsigned long long)mailbox,
              change->why);
     change_submit(change);
 }
@@ -419,6 +468,11 @@ void mailbox_disconnect(struct mailboxes *mailboxes, uint64_t mailbox, mailbox_d
         change_submit(change);
     else if (grant_unseal(mailboxes, mailbox, &refresh) == 0 && refresh.len)
         grant_revoke(mailboxes, record.provider, record.access, buf_text(&refresh), let_go, change);
+    else if (secret_unseal(mailboxes, mailbox, NULL, NULL) == 0)
+        let_go(
+            change, true,
+            "Its secret was destroyed here; where it is an app password, its owner can end it in "
+            "the account's settings.");
     else
         let_go(change, true, "There was no grant to revoke.");
 }

@@ -30,6 +30,7 @@ struct mailboxes_options { /* lent until mailboxes_free, strings copied */
     /* A mailbox is new, or its status, grant or promise is another: told after it is on disk. */
     void (*changed)(void *arg, uint64_t mailbox);
     void *changed_arg;
+    int64_t proof_ms; /* how long a mail to itself may take to arrive; 0: 2 minutes */
 };
 struct mailboxes *mailboxes_new(const struct mailboxes_options *options);
 /* After store_close, before http_client_free; the loop is not run again. Who still waits for a
@@ -45,8 +46,13 @@ struct mailbox_ask {
     const char *address, *provider, *zone; /* zone: IANA name, NULL: UTC */
     int32_t access;                        /* enum rider_access */
     int32_t promise;                       /* enum mailbox_promise; 0: strict where it can be */
+    const char *const
+        *settings; /* "key", "value", ..., NULL: the mailbox's own, of those that its
+                      provider asks of a mailbox; NULL: none. Of providers by secret */
 };
-/* -EEXIST: it is there already (invite it again instead). -EINVAL: no such provider, no address. */
+/* -EEXIST: it is there already (invite it again instead); one by secret that was never connected is
+ * added anew, with what is said now. -EINVAL: no such provider, no address, a setting too many or
+ * too few. */
 void mailbox_add(struct mailboxes *mailboxes, const struct mailbox_ask *ask, mailbox_done *done,
                  void *arg);
 /* A new link; older ones are refused from then on. Links live for 7 days. */
@@ -59,6 +65,38 @@ void mailbox_disconnect(struct mailboxes *mailboxes, uint64_t mailbox, mailbox_d
                         void *arg);
 /* A provider refused the credentials for good: status RECONNECT, with this sentence. */
 void mailbox_refused(struct mailboxes *mailboxes, uint64_t mailbox, const char *why);
+
+/* -- mailboxes that sign in with a secret: a password, or an app password ------------------
+ * The secret is sealed together with the mailbox's own settings (which server it may go to), under
+ * the mailbox's key; it is in memory only while it is given, tried or lent to a line, and gone with
+ * the key at disconnect. The setting "user" names the account where it is not the address. */
+enum { MAILBOX_SECRET_MAX = 1024 }; /* bytes */
+/* Whether this provider's mailboxes are connected by a secret: it signs in by passwords, and is not
+ * set up for OAuth (no client_id, or nothing offered). */
+bool mailbox_by_secret(struct mailboxes *mailboxes, const char *provider);
+/* The mailbox's own settings, "key", "value", ..., NULL; for mem_strv_free. NULL: none. */
+char **mailbox_settings(struct mailboxes *mailboxes, uint64_t mailbox);
+/* Takes the secret: signs in with it (identify), keeps it only if that worked, and then, for one
+ * that was never connected and unless !proof, sends a mail to the mailbox itself and waits at most
+ * 2 minutes to see it arrive. status 0: active, with a sentence; -EACCES: user or secret refused,
+ * -EHOSTUNREACH: not reached, -EPROTO: reached, but it can't be spoken to (TLS), -ETIMEDOUT: the
+ * mail was not seen to arrive (pending; mailbox_check tries again), -EPERM: not by secret, another
+ * account, or access send without !proof (nothing is read there), -EBUSY: it is just being tried.
+ * -EINVAL: no secret. */
+void mailbox_secret(struct mailboxes *mailboxes, uint64_t mailbox, const char *secret, bool proof,
+                    mailbox_done *done, void *arg);
+struct mailbox_report { /* lent */
+    int status;         /* 0, or as mailbox_secret; -ENOKEY: it has no grant and no secret */
+    const char *text;   /* a sentence */
+    uint32_t can;       /* RIDER_CAN_..., where status is 0 */
+    int64_t took;       /* ms, until it said who it is */
+    bool proved;        /* just now: a mail to itself arrived */
+};
+typedef void mailbox_checked(void *arg, uint64_t mailbox, const struct mailbox_report *report);
+/* Asks the provider who the mailbox is, in a session of its own. One whose arrival is still to be
+ * shown gets its mail again; one that was refused and is taken again is active again. */
+void mailbox_check(struct mailboxes *mailboxes, uint64_t mailbox, mailbox_checked *checked,
+                   void *arg);
 
 /* -- the owner's browser ------------------------------------------------------------------- */
 enum mailbox_outcome { /* each is a page of its own (control writes it) */
@@ -80,7 +118,9 @@ enum mailbox_outcome { /* each is a page of its own (control writes it) */
                                                     link again */
                        CONNECT_STATE_FOREIGN,    /* another browser's, another provider's */
                        CONNECT_PROVIDER_SAYS_NO, /* an error of the provider's, in `text` */
-                       CONNECT_FAILED /* the exchange failed; nothing is kept; try again */
+                       CONNECT_FAILED,    /* the exchange failed; nothing is kept; try again */
+                       CONNECT_ASK_SECRET /* as CONNECT_SHOW, with a field for the secret; `text`:
+                                             why it is asked for once more */
 };
 struct mailbox_page { /* lent during the call */
     enum mailbox_outcome outcome;
@@ -98,6 +138,11 @@ void mailbox_link_show(struct mailboxes *mailboxes, const char *token, mailbox_p
  * redirects. */
 void mailbox_link_go(struct mailboxes *mailboxes, const char *token, mailbox_paged *paged,
                      void *arg);
+/* The same for a mailbox by secret: its form has "secret". The cookie must be the one that the GET
+ * gave. Shows CONNECT_DONE once the secret was taken, CONNECT_ASK_SECRET where it was not; the mail
+ * to itself is sent and awaited behind it. */
+void mailbox_link_secret(struct mailboxes *mailboxes, const char *token, const char *cookie,
+                         const char *secret, mailbox_paged *paged, void *arg);
 /* GET /oauth/cb/<provider>?<query> with the browser's Cookie header (or NULL). Asks the token
  * endpoint only when state, browser and provider are right. The identity that consented must be
  * exactly the address asked for; else it is revoked upstream and nothing of it is kept. */

@@ -2,7 +2,9 @@
  *
  * Mail that is none of ours passes through: its headers are read, found unrelated and dropped. So
  * that nothing of it lies in freed memory until something else needs the room, free and realloc of
- * this process, its libraries and plugins are these. Not under a sanitizer, which has its own. */
+ * this process, its libraries and plugins are these; but for a thread that says that it needs no
+ * such thing (the store's writer, which sees little of such mail and says when). Not under a
+ * sanitizer, which has its own. */
 #include <features.h>
 
 #if defined(__has_feature)
@@ -16,6 +18,8 @@
 #endif
 
 #if defined(__GLIBC__) && !defined(OWN_ALLOCATOR)
+#include "base/mem.h"
+
 #include <malloc.h>
 #include <string.h>
 
@@ -26,7 +30,7 @@ extern void __libc_free(void *memory);
 
 FOR_ALL void free(void *memory)
 {
-    if (memory)
+    if (memory && !mem_freed_is_kept())
         explicit_bzero(memory, malloc_usable_size(memory));
     __libc_free(memory);
 }

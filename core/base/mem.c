@@ -70,6 +70,21 @@ char *mem_printf(const char *format, ...)
     return must(len < 0 ? NULL : text);
 }
 
+static _Thread_local bool freed_is_kept;
+
+bool mem_keep_freed(bool keep)
+{
+    bool before = freed_is_kept;
+
+    freed_is_kept = keep;
+    return before;
+}
+
+bool mem_freed_is_kept(void)
+{
+    return freed_is_kept;
+}
+
 void mem_wipe(void *data, size_t len)
 {
     if (data && len)

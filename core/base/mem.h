@@ -22,6 +22,11 @@ void mem_wipe_free(void *data, size_t len);      /* NULL is fine                
 void mem_str_set(char **slot, const char *text); /* frees what was there, copies   */
 void mem_wipe_str(char **slot);                  /* wipes and frees a string, sets NULL        */
 
+/* The daemon wipes all memory that is given back (forget.c). A thread that handles nothing of other
+ * people's mail may say that its need not be; returns what it had said before. */
+bool mem_keep_freed(bool keep);
+bool mem_freed_is_kept(void);
+
 /* Lists of strings that end in NULL. */
 char **mem_strv(const char *const *list); /* NULL gives NULL                            */
 void mem_strv_free(char **list);

@@ -499,9 +499,8 @@ static int adopt_page(struct store_txn *txn, struct listing *listing)
     return r;
 }
 
-int answer_apply(struct store_txn *txn, void *arg)
+static int judge_page(struct store_txn *txn, struct listing *listing)
 {
-    struct listing *listing = arg;
     auto_record(mailbox_pulse) pulse = {0};
     struct lookup lookup;
     int r = store_pulse_get(txn, listing->mailbox, &pulse);
@@ -523,6 +522,16 @@ int answer_apply(struct store_txn *txn, void *arg)
         r = judge(txn, listing, &lookup, &listing->items[i]);
     lookup_finish(&lookup);
     return r < 0 ? r : move_cursor(txn, listing, &pulse);
+}
+
+/* Most of what is judged is none of ours: nothing of it may stay in freed memory. */
+int answer_apply(struct store_txn *txn, void *arg)
+{
+    bool kept = mem_keep_freed(false);
+    int r = judge_page(txn, arg);
+
+    mem_keep_freed(kept);
+    return r;
 }
 
 /* -- mail that came before its message's identity was known ------------------------------------ */

@@ -12,10 +12,12 @@ static struct budget_entry *entry_at(const struct budget *budget, size_t index)
     return &budget->entries[(budget->first + index) % budget->room];
 }
 
-/* Forgets what has left the window. A clock that was set back leaves entries in the future, which
- * would hold everything up for as long: those count as spent now. */
-static void age(struct budget *budget, int64_t now)
+/* A clock that was set back leaves entries in the future, which would hold everything up for as
+ * long: those count as spent now. The last is never older than those before it. */
+static void come_back(struct budget *budget, int64_t now)
 {
+    if (!budget->count || entry_at(budget, budget->count - 1)->until <= now)
+        return;
     for (size_t i = 0; i < budget->count; i++) {
         struct budget_entry *entry = entry_at(budget, i);
         if (entry->until > now)
@@ -23,6 +25,12 @@ static void age(struct budget *budget, int64_t now)
         if (entry->from > now)
             entry->from = now;
     }
+}
+
+/* Forgets what has left the window. */
+static void age(struct budget *budget, int64_t now)
+{
+    come_back(budget, now);
     while (budget->count > 0 && entry_at(budget, 0)->until <= now - budget->window) {
         budget->spent -= entry_at(budget, 0)->cost;
         budget->first = (budget->first + 1) % budget->room;

@@ -314,6 +314,31 @@ bool generation_allows(const struct generation *generation, enum rider_access ac
     return has_origin(generation->oauth[level].origins, origin);
 }
 
+/* What follows the origin's text is a path, so nothing there can lead anywhere else. */
+static bool begins(const char *url, const char *origin)
+{
+    const char *host = strstr(origin, "://");
+    size_t len = strlen(origin);
+
+    return host && !strpbrk(host + 3, "/?#@\\") && strncmp(url, origin, len) == 0 &&
+           url[len] == '/';
+}
+
+bool generation_names(const struct generation *generation, enum rider_access access,
+                      const char *url)
+{
+    int level = (int)access - 1;
+    const char *const *list;
+
+    if (level < 0 || level >= ACCESS_LEVELS || strncmp(url, "http", 4) != 0)
+        return false;
+    list = generation->oauth[level].origins;
+    for (size_t i = 0; list && list[i]; i++)
+        if (begins(url, list[i]))
+            return true;
+    return false;
+}
+
 /* Tokens, codes and the client's secret go to the endpoints, so those count too. */
 static bool knows(const struct generation *generation, const char *origin)
 {

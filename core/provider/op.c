@@ -31,14 +31,21 @@ static void op_busy(struct provider_op *op, bool busy)
 
 /* Who waits for a budget's window, or has the plugin wait on a timer, is at rest: else a virtual
  * clock, which moves when all rest, would never bring that moment. */
+void op_weigh(struct provider_op *op)
+{
+    bool for_budget, for_timer;
+
+    if (!op || op->state != OP_RUNNING)
+        return;
+    for_budget = op->waiting > 0 && op->flying == 0;
+    for_timer = list_empty(&op->requests) && !list_empty(&op->seat->timers);
+    op_busy(op, !for_budget && !for_timer);
+}
+
 void seat_weigh(struct seat *seat)
 {
     LIST_EACH (node, &seat->ops) {
-        struct provider_op *op = LIST_ENTRY(node, struct provider_op, node);
-        bool for_budget = op->waiting > 0 && op->flying == 0;
-        bool for_timer = list_empty(&op->requests) && !list_empty(&seat->timers);
-        if (op->state == OP_RUNNING)
-            op_busy(op, !for_budget && !for_timer);
+        op_weigh(LIST_ENTRY(node, struct provider_op, node));
     }
 }
 

@@ -208,6 +208,9 @@ void generation_retire(struct generation *generation); /* seats drain, then it g
 void generation_check(struct generation *generation);  /* is it time?               */
 void generation_count(const struct generation *generation,
                       struct provider_generation_status *status);
+/* By its text alone: true only where the URL begins with an origin as it was declared. */
+bool generation_names(const struct generation *generation, enum rider_access access,
+                      const char *url);
 bool generation_allows(const struct generation *generation, enum rider_access access,
                        const char *origin);
 /* An origin in `next` that is in none of `old`'s lists and endpoints; NULL: none. Allocated. */
@@ -263,7 +266,8 @@ void op_cancel(struct provider_op *op, bool asked);
 void op_deliver(struct provider_op *op);
 void op_retire(struct provider_op *op);
 void op_free(struct provider_op *op);
-void seat_weigh(struct seat *seat); /* which of its operations count as busy now            */
+void op_weigh(struct provider_op *op); /* does it count as busy now? NULL is fine            */
+void seat_weigh(struct seat *seat);    /* all of its operations: a timer may be any one's        */
 
 /* -- finish.c: the host's finish functions ---------------------------------------------------- */
 void host_fail(struct rider_op *op, const struct rider_failure *failure);

@@ -120,9 +120,9 @@ static void answer(struct rider_http *http, const struct rider_http_response *re
     list_remove(&http->node);
     list_remove(&http->of_op);
     list_remove(&http->queue);
+    op_weigh(http->op);
     IN_PLUGIN(seat->generation, http->done(http->arg, response));
     request_free(http);
-    seat_weigh(seat);
     rotate(seat->session->provider);
     pump_all(seat->session);
 }
@@ -176,13 +176,13 @@ void request_drop(struct rider_http *http)
 
 void host_http_abort(struct rider_http *http)
 {
-    struct seat *seat;
+    struct provider_op *op;
 
     if (handle_of(http) != HANDLE_HTTP) /* NULL, or it is over */
         return;
-    seat = http->seat;
+    op = http->op;
     request_drop(http);
-    seat_weigh(seat);
+    op_weigh(op);
 }
 
 /* -- flying ----------------------------------------------------------------------------------- */
@@ -297,7 +297,7 @@ static void start(struct rider_http *http)
         ask_token(http, NULL);
     else
         fly(http);
-    seat_weigh(http->seat);
+    op_weigh(http->op);
 }
 
 static bool full(uint32_t in_flight, uint32_t limit)
@@ -330,8 +330,12 @@ void session_pump(struct provider_session *session)
 /* -- starting --------------------------------------------------------------------------------- */
 static char *refusal(const struct seat *seat, const struct rider_http_request *request)
 {
-    auto_free char *origin = request->url ? http_origin(request->url) : NULL;
+    auto_free char *origin = NULL;
 
+    if (request->method && request->url && request->authorized &&
+        generation_names(seat->generation, seat->session->info.access, request->url))
+        return NULL;
+    origin = request->url ? http_origin(request->url) : NULL;
     if (!request->method || !origin)
         return mem_str("this is no http or https URL, or there is no method");
     if (!request->authorized)
@@ -408,6 +412,6 @@ struct rider_http *host_http(const struct rider_host *host,
         list_add(&seat->session->waiting, &http->queue);
         session_pump(seat->session);
     }
-    seat_weigh(seat);
+    op_weigh(http->op);
     return http;
 }

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "control/internal.h"
+#include "engine/engine.h"
 #include "mailbox/mailbox.h"
 #include "provider/provider.h"
 #include "store/store.h"
@@ -145,6 +146,19 @@ static void write_misdeeds(struct buf *out)
                    (unsigned long long)*all[i].value);
 }
 
+static void write_tally(const struct control *control, struct buf *out)
+{
+    struct engine_tally tally;
+
+    engine_tally(control->options.engine, &tally);
+    head(out, "postrider_copies_total", "counter",
+         "Copies of sent mail: filed in Sent, or given up.");
+    buf_printf(out, "postrider_copies_total{end=\"filed\"} %llu\n",
+               (unsigned long long)tally.filed);
+    buf_printf(out, "postrider_copies_total{end=\"given_up\"} %llu\n",
+               (unsigned long long)tally.unfiled);
+}
+
 void metrics_write(struct control *control, struct buf *out)
 {
     auto_read struct store_txn *txn = NULL;
@@ -156,6 +170,7 @@ void metrics_write(struct control *control, struct buf *out)
     head(out, "postrider_provider_generation", "gauge", "Generations of plugins that are mapped.");
     provider_set_status(control->options.providers, write_generation, out);
     write_misdeeds(out);
+    write_tally(control, out);
     head(out, "postrider_store_free_percent", "gauge", "Room left in the store.");
     buf_printf(out, "postrider_store_free_percent %d\n",
                store_free_percent(control->options.store));

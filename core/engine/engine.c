@@ -205,6 +205,11 @@ void engine_stop(struct engine *engine, int64_t grace, void (*drained)(void *arg
     loop_post(engine->options.loop, close_boxes, engine);
 }
 
+void engine_tally(const struct engine *engine, struct engine_tally *tally_r)
+{
+    *tally_r = engine->tally;
+}
+
 void engine_freeze(struct engine *engine)
 {
     engine->frozen = true;

@@ -38,6 +38,12 @@ void engine_mailbox_changed(struct engine *engine, uint64_t mailbox);
 /* Nothing may be sent any more (EIO from a commit). */
 void engine_freeze(struct engine *engine);
 
+/* What happened since this process began, and what stands. */
+struct engine_tally {
+    uint64_t filed, unfiled; /* copies put into Sent; given up */
+};
+void engine_tally(const struct engine *engine, struct engine_tally *tally_r);
+
 /* done: 0 and, where there is one, the id; or a negative errno and a sentence. Text is lent. */
 typedef void engine_done(void *arg, int status, uint64_t id, const char *text);
 

@@ -64,6 +64,7 @@ struct engine {
     void *drained_arg;
     struct loop_timer *drain_timer;
     size_t in_hand; /* submits and operations whose end we wait for */
+    struct engine_tally tally;
 };
 
 struct lane_hold { /* a campaign that may not go from a box before then */
@@ -162,6 +163,7 @@ struct outcome {
     char *provider_id, *thread_id, *message_id, *detail;
     bool final, again; /* again: proved not sent, plan it anew whatever the failure's kind */
     bool discard;      /* its draft is still at the provider */
+    bool file;         /* its copy in Sent is ours to make */
     int32_t kind, scope, code;
     int64_t retry_after;
     /* given back */
@@ -175,6 +177,11 @@ void outcome_ids(struct outcome *outcome, const struct rider_sent *sent);
 void outcome_failure(struct outcome *outcome, const struct rider_failure *failure);
 void outcome_commit(struct outcome *outcome); /* then `then`, or box bookkeeping and free */
 int outcome_apply(struct store_txn *txn, void *arg);
+/* The bytes of a message, sealed under a name of its own. */
+int body_seal(struct engine *engine, uint64_t mailbox, struct message_ref ref, struct bytes bytes,
+              struct buf *sealed);
+int body_unseal(struct engine *engine, uint64_t mailbox, struct message_ref ref,
+                const struct buf *sealed, struct buf *bytes);
 
 /* -- stopping (stop.c; all inside a transaction) ------------------------------------------ */
 struct stop { /* why an enrolment ends */

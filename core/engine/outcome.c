@@ -8,6 +8,7 @@
 #include "mail/ids.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct outcome *outcome_new(struct box *box, struct message_ref ref, enum outcome_verdict verdict)
@@ -49,6 +50,32 @@ void outcome_failure(struct outcome *outcome, const struct rider_failure *failur
     outcome->code = failure->code;
     outcome->retry_after = failure->retry_after;
     mem_str_set(&outcome->detail, failure->detail);
+}
+
+/* -- the bytes, kept from intent to settled outcome, and where we file the copy until then -------
+ */
+
+static void body_bound(struct message_ref ref, char bound[64])
+{
+    snprintf(bound, 64, "message %llu.%u", (unsigned long long)ref.enrolment, ref.step);
+}
+
+int body_seal(struct engine *engine, uint64_t mailbox, struct message_ref ref, struct bytes bytes,
+              struct buf *sealed)
+{
+    char bound[64];
+
+    body_bound(ref, bound);
+    return seal_box(engine->options.seal, mailbox, bound, bytes, sealed);
+}
+
+int body_unseal(struct engine *engine, uint64_t mailbox, struct message_ref ref,
+                const struct buf *sealed, struct buf *bytes)
+{
+    char bound[64];
+
+    body_bound(ref, bound);
+    return seal_unbox(engine->options.seal, mailbox, bound, buf_bytes(sealed), bytes);
 }
 
 int work_add(struct store_txn *txn, const struct work *work)
@@ -122,20 +149,43 @@ static int label_sent(struct store_txn *txn, struct outcome *outcome, const stru
 }
 
 /* Nobody needs its last identity before somebody answers or the next step is due, and listing may
- * meet it first: so it is asked for when there is nothing to send. */
+ * meet it first: so it is asked for when there is nothing to send. Nor can a copy in Sent be
+ * labelled before it is known. */
 static int resolve_later(struct store_txn *txn, struct outcome *outcome,
-                         const struct message *message)
+                         const struct message *message, char *label)
 {
     struct work work = {.mailbox = message->mailbox,
                         .enrolment = message->enrolment,
                         .step = message->step,
                         .kind = WORK_RESOLVE,
+                        .label = label,
                         .due = outcome->now + RESOLVE_MS};
 
-    if (message->final)
+    if (message->final && (message->provider_id || !label))
         return 0;
     if (work.due < outcome->work_at)
         outcome->work_at = work.due;
+    return work_add(txn, &work);
+}
+
+/* The copy in Sent is made after it is on disk that the mail went: a crash makes it once more, and
+ * never sends. Where it is made, its identity is asked for only then. */
+static int file_later(struct store_txn *txn, struct outcome *outcome, const struct message *message,
+                      char *label, bool *filing_r)
+{
+    auto_buf struct buf sealed = {0};
+    struct work work = {.mailbox = message->mailbox,
+                        .enrolment = message->enrolment,
+                        .step = message->step,
+                        .kind = WORK_FILE,
+                        .label = label,
+                        .due = outcome->now};
+    int r = outcome->file ? store_body_get(txn, outcome->ref, &sealed) : -ENOENT;
+
+    *filing_r = r == 0;
+    if (r < 0)
+        return r == -ENOENT ? store_body_del(txn, outcome->ref) : r;
+    outcome->work_at = work.due;
     return work_add(txn, &work);
 }
 
@@ -162,6 +212,7 @@ static int apply_sent(struct store_txn *txn, struct outcome *outcome, struct mes
                       struct decide_facts *facts)
 {
     size_t from = message->state == MESSAGE_UNCERTAIN ? COUNT(uncertain) : COUNT(intended);
+    bool filing = false;
     int r;
 
     message->state = MESSAGE_SENT;
@@ -173,7 +224,7 @@ static int apply_sent(struct store_txn *txn, struct outcome *outcome, struct mes
     mem_str_set(&message->final_id, outcome->message_id);
     r = store_message_put(txn, message);
     if (r == 0)
-        r = store_body_del(txn, outcome->ref);
+        r = file_later(txn, outcome, message, facts->sequence->label, &filing);
     if (r == 0)
         r = counts_move(txn, message->campaign, from, COUNT(sent), 1);
     if (r == 0)
@@ -182,8 +233,8 @@ static int apply_sent(struct store_txn *txn, struct outcome *outcome, struct mes
         r = move_last_sent(txn, outcome, message, &facts->enrolment);
     if (r == 0)
         r = label_sent(txn, outcome, message, facts->sequence);
-    if (r == 0)
-        r = resolve_later(txn, outcome, message);
+    if (r == 0 && !filing)
+        r = resolve_later(txn, outcome, message, facts->sequence->label);
     if (r == 0)
         r = answer_pending(txn, &outcome->engine->writer, message, outcome->now);
     return r;
@@ -332,24 +383,6 @@ static int apply_open(struct store_txn *txn, struct outcome *outcome, struct mes
     return store_message_put(txn, message);
 }
 
-/* A message that was SENT before, whose last identity is known now. */
-static int apply_resolved(struct store_txn *txn, struct outcome *outcome, struct message *message)
-{
-    int r;
-
-    if (message->final || outcome->verdict != OUTCOME_SENT)
-        return 0;
-    message->final = true;
-    if (outcome->message_id)
-        mem_str_set(&message->final_id, outcome->message_id);
-    if (outcome->thread_id)
-        mem_str_set(&message->thread_id, outcome->thread_id);
-    if (outcome->provider_id)
-        mem_str_set(&message->provider_id, outcome->provider_id);
-    r = store_message_put(txn, message);
-    return r < 0 ? r : answer_pending(txn, &outcome->engine->writer, message, outcome->now);
-}
-
 /* Whether they were erased meanwhile or not: the ledger goes on. */
 static int load_facts(struct store_txn *txn, const struct outcome *outcome,
                       struct decide_facts *facts)
@@ -359,6 +392,35 @@ static int load_facts(struct store_txn *txn, const struct outcome *outcome,
     if (r == 0)
         r = store_campaign_get(txn, facts->enrolment.campaign, &facts->campaign);
     return r < 0 ? r : brain_sequence(&outcome->engine->writer, &facts->campaign, &facts->sequence);
+}
+
+/* A message that was SENT before, whose last identity is known now, or where its copy lies. */
+static int apply_resolved(struct store_txn *txn, struct outcome *outcome, struct message *message)
+{
+    bool placed = !message->provider_id && outcome->provider_id;
+    bool settles = !message->final && outcome->final;
+    struct decide_facts facts = {0};
+    int r;
+
+    if (outcome->verdict != OUTCOME_SENT || (message->final && !placed))
+        return 0;
+    if (!message->final) {
+        message->final = settles;
+        if (outcome->message_id)
+            mem_str_set(&message->final_id, outcome->message_id);
+        if (outcome->thread_id)
+            mem_str_set(&message->thread_id, outcome->thread_id);
+    }
+    if (outcome->provider_id)
+        mem_str_set(&message->provider_id, outcome->provider_id);
+    r = store_message_put(txn, message);
+    if (r == 0 && placed)
+        r = load_facts(txn, outcome, &facts);
+    if (r == 0 && placed)
+        r = label_sent(txn, outcome, message, facts.sequence);
+    decide_facts_finish(&facts);
+    return r < 0 || !settles ? r
+                             : answer_pending(txn, &outcome->engine->writer, message, outcome->now);
 }
 
 int outcome_apply(struct store_txn *txn, void *arg)

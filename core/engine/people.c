@@ -118,6 +118,8 @@ static int erase_enrolment(struct store_txn *txn, uint64_t id, const struct stop
             forget_texts(&message);
         if (r == 0)
             r = store_message_put(txn, &message);
+        if (r == 0 && message.state == MESSAGE_SENT) /* it waited to be filed */
+            r = store_body_del(txn, (struct message_ref){id, step});
         if (r < 0)
             return r;
     }
@@ -324,6 +326,7 @@ void engine_reply_mark(struct engine *engine, uint64_t reply, bool interested, e
 struct settle {
     engine_done *done;
     void *arg;
+    uint64_t mailbox;
 };
 
 static int settle_check(struct engine *engine, uint64_t enrolment, uint16_t step, uint64_t *mailbox)
@@ -342,7 +345,10 @@ static void settled(struct outcome *outcome, int status)
 {
     struct settle *settle = outcome->then_arg;
     struct engine *engine = outcome->engine;
+    struct box *box = box_of(engine, settle->mailbox);
 
+    if (box)
+        box_work_at(box, outcome->work_at);
     settle->done(settle->arg, status, outcome->ref.enrolment, status < 0 ? strerror(-status) : "");
     if (status == 0)
         engine_lane_changed(engine, 0);
@@ -355,6 +361,7 @@ void engine_settle(struct engine *engine, uint64_t enrolment, uint16_t step, boo
 {
     struct outcome *outcome;
     struct settle *settle;
+    struct box *box;
     uint64_t mailbox;
     int r = settle_check(engine, enrolment, step, &mailbox);
 
@@ -368,9 +375,12 @@ void engine_settle(struct engine *engine, uint64_t enrolment, uint16_t step, boo
         return;
     }
     settle = mem_new(sizeof(*settle));
-    *settle = (struct settle){done, arg};
-    outcome = outcome_new(box_of(engine, mailbox), (struct message_ref){enrolment, step},
+    box = box_of(engine, mailbox);
+    *settle = (struct settle){done, arg, mailbox};
+    outcome = outcome_new(box, (struct message_ref){enrolment, step},
                           sent ? OUTCOME_SENT : OUTCOME_NOT_SENT);
+    /* Of a mailbox that is not worked now it is found out once it is. */
+    outcome->file = !box || !box->session || (provider_session_can(box->session) & RIDER_CAN_FILE);
     outcome->engine = engine;
     outcome->again = true;
     outcome->final = true;

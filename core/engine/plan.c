@@ -231,11 +231,8 @@ static int save_body(struct store_txn *txn, struct plan *plan, const struct mess
 {
     struct message_ref ref = {message->enrolment, message->step};
     auto_buf struct buf sealed = {0};
-    char bound[64];
-    int r;
+    int r = body_seal(plan->engine, message->mailbox, ref, buf_bytes(bytes), &sealed);
 
-    snprintf(bound, sizeof(bound), "message %llu.%u", (unsigned long long)ref.enrolment, ref.step);
-    r = seal_box(plan->engine->options.seal, message->mailbox, bound, buf_bytes(bytes), &sealed);
     return r < 0 ? r : store_body_put(txn, ref, buf_bytes(&sealed));
 }
 

@@ -268,7 +268,8 @@ void reconcile_start(struct box *box)
         conclude_not_sent(question, "Nobody was asked.");
         return;
     }
-    if (!(provider_session_can(box->session) & RIDER_CAN_FIND) && question->grade != GRADE_FENCED) {
+    if (!(provider_session_can(box->session) & (RIDER_CAN_FIND | RIDER_CAN_LOOK)) &&
+        question->grade != GRADE_FENCED) {
         conclude_uncertain(question, "This mailbox's access does not let us look into Sent.");
         return;
     }

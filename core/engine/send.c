@@ -122,6 +122,7 @@ static void send_done(void *arg, const struct provider_result *result)
         box->send_failures = 0;
         outcome = outcome_new(box, sending->ref, OUTCOME_SENT);
         outcome_ids(outcome, result->sent);
+        outcome->file = provider_session_can(box->session) & RIDER_CAN_FILE;
         end_with(sending, outcome);
     }
     landed(box);

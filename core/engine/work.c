@@ -1,5 +1,5 @@
-/* engine/work.c: what is done at the provider after its reason is on disk: labels, drafts, last
- * ids. */
+/* engine/work.c: what is done at the provider after its reason is on disk: labels, copies in Sent,
+ * drafts, last ids. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <string.h>
 
-enum { WORK_TRIES = 10 };
+/* A look at Sent right after a send may come too early; a copy is worth trying for most of a day.
+ */
+enum { WORK_TRIES = 10, LOOK_TRIES = 5, FILE_TRIES = 24 };
 
 struct job { /* some work of one kind; labels of one name go together */
     struct box *box;
@@ -19,38 +21,96 @@ struct job { /* some work of one kind; labels of one name go together */
     bool done;    /* false: later, at */
     bool settled; /* identities that are known by now: there is nothing to ask */
     int64_t at;
+    struct outcome *learned; /* what the copy that was filed is known by, or NULL */
+    char *why;               /* of the last failure */
+    bool given_up;           /* given back by job_apply */
 };
 
 static void job_free(struct job *job)
 {
     for (size_t i = 0; i < job->count; i++)
         record_work_finish(&job->items[i]);
+    if (job->learned)
+        outcome_free(job->learned);
+    free(job->why);
     free(job);
+}
+
+static unsigned tries_of(const struct work *work)
+{
+    return work->kind == WORK_FILE ? FILE_TRIES : WORK_TRIES;
+}
+
+/* The bytes were kept for this alone. What the copy is known by is learned now or asked for. */
+static int file_over(struct store_txn *txn, struct job *job, const struct work *work)
+{
+    struct work resolve = {.mailbox = job->mailbox,
+                           .enrolment = work->enrolment,
+                           .step = work->step,
+                           .kind = WORK_RESOLVE,
+                           .label = work->label,
+                           .due = job->at};
+    auto_record(message) message = {0};
+    int r = store_body_del(txn, (struct message_ref){work->enrolment, work->step});
+
+    if (r == 0 && job->learned)
+        r = outcome_apply(txn, job->learned);
+    if (r == 0)
+        r = store_message_get(txn, work->enrolment, work->step, &message);
+    if (r == 0 && !job->given_up && (!message.final || (work->label && !message.provider_id)))
+        r = work_add(txn, &resolve);
+    return r == -ENOENT ? 0 : r;
 }
 
 static int job_apply(struct store_txn *txn, void *arg)
 {
     struct job *job = arg;
 
+    job->given_up = false;
     for (size_t i = 0; i < job->count; i++) {
         struct work item = job->items[i];
+        bool last;
         int r;
 
         item.attempts++;
         item.due = job->at;
-        r = job->done || item.attempts >= WORK_TRIES ? store_work_del(txn, job->mailbox, item.id)
-                                                     : store_work_put(txn, &item);
+        last = job->done || item.attempts >= tries_of(&item);
+        job->given_up |= last && job->why;
+        r = last ? store_work_del(txn, job->mailbox, item.id) : store_work_put(txn, &item);
+        if (r == 0 && last && item.kind == WORK_FILE)
+            r = file_over(txn, job, &item);
         if (r < 0 && r != -ENOENT)
             return r;
     }
     return 0;
 }
 
+static void say_given_up(const struct job *job)
+{
+    const struct work *work = &job->items[0];
+
+    if (work->kind == WORK_FILE)
+        log_warn("%s: the mail to enrolment %llu, step %u went out, but its copy could not be put "
+                 "into Sent: %s. It is not tried again",
+                 job->box->mailbox.address, (unsigned long long)work->enrolment, work->step + 1u,
+                 job->why);
+    else
+        log_info("%s: %s: %s", job->box->mailbox.address,
+                 work->kind == WORK_LABEL ? work->label : "after a send", job->why);
+}
+
 static void job_kept(void *arg, int status)
 {
     struct job *job = arg;
     struct box *box = job->box;
+    struct engine_tally *tally = &job->engine->tally;
 
+    if (status == 0 && job->given_up)
+        say_given_up(job);
+    if (status == 0 && job->items[0].kind == WORK_FILE) {
+        tally->filed += job->done && !job->why;
+        tally->unfiled += job->given_up;
+    }
     box->working = false;
     box->work_at =
         status < 0 ? clock_wall() + backoff(++box->work_failures) : (job->done ? 0 : job->at);
@@ -65,15 +125,21 @@ static void job_end(struct job *job, bool done, int64_t at)
     engine_submit(job->engine, job_apply, job_kept, job);
 }
 
+/* Whether trying it again can't help. */
+static bool is_hopeless(const struct work *work, const struct rider_failure *failure)
+{
+    if (failure->kind == RIDER_ABSENT && work->kind == WORK_RESOLVE)
+        return work->attempts + 1 >= LOOK_TRIES;
+    return failure->kind == RIDER_UNSUPPORTED || failure->kind == RIDER_PERMANENT ||
+           failure->kind == RIDER_ABSENT;
+}
+
 static void job_failed(struct job *job, const struct rider_failure *failure)
 {
     int64_t wait = backoff(job->items[0].attempts + 1);
 
-    if (failure->kind == RIDER_UNSUPPORTED || failure->kind == RIDER_PERMANENT ||
-        failure->kind == RIDER_ABSENT) {
-        log_info("%s: %s: %s", job->box->mailbox.address,
-                 job->items[0].label ? job->items[0].label : "after a send",
-                 failure->detail ? failure->detail : "can't be done");
+    mem_str_set(&job->why, failure->detail ? failure->detail : "no reason given");
+    if (is_hopeless(&job->items[0], failure)) {
         job_end(job, true, 0);
         return;
     }
@@ -119,9 +185,38 @@ static void resolve_found(void *arg, const struct provider_result *result)
     outcome = outcome_new(
         job->box, (struct message_ref){job->items[0].enrolment, job->items[0].step}, OUTCOME_SENT);
     outcome_ids(outcome, result->sent);
+    outcome->final = true; /* there is no more to ask */
     outcome->then = resolved;
     outcome->then_arg = job;
     outcome_commit(outcome);
+}
+
+static void filed(void *arg, const struct provider_result *result)
+{
+    struct job *job = arg;
+    struct message_ref ref = {job->items[0].enrolment, job->items[0].step};
+
+    if (!result->failure && result->sent) {
+        job->learned = outcome_new(job->box, ref, OUTCOME_SENT);
+        outcome_ids(job->learned, result->sent);
+    }
+    job_done(job, result);
+}
+
+/* The bytes of what is to be filed; false: they are gone, and it ends here. */
+static bool file_bytes(struct job *job, struct store_txn *txn, struct buf *bytes)
+{
+    struct message_ref ref = {job->items[0].enrolment, job->items[0].step};
+    auto_buf struct buf sealed = {0};
+    int r = store_body_get(txn, ref, &sealed);
+
+    if (r == 0)
+        r = body_unseal(job->engine, job->mailbox, ref, &sealed, bytes);
+    if (r == 0)
+        return true;
+    job->why = mem_printf("its bytes are not there any more (%s)", strerror(-r));
+    job_end(job, true, 0);
+    return false;
 }
 
 static void ask_provider(struct job *job)
@@ -129,6 +224,7 @@ static void ask_provider(struct job *job)
     const struct work *work = &job->items[0];
     auto_read struct store_txn *txn = NULL;
     auto_record(message) message = {0};
+    auto_wiped_buf struct buf bytes = {0};
     struct rider_message asked = {.size = sizeof(asked)};
     char token[48];
 
@@ -137,6 +233,8 @@ static void ask_provider(struct job *job)
         job_end(job, true, 0);
         return;
     }
+    if (work->kind == WORK_FILE && !file_bytes(job, txn, &bytes))
+        return;
     seal_token(job->engine->options.seal, work->enrolment, work->step, token);
     asked.marker = token;
     asked.message_id = message.message_id;
@@ -145,7 +243,10 @@ static void ask_provider(struct job *job)
     asked.thread_id = message.thread_id;
     asked.provider_id = work->kind == WORK_DISCARD ? work->provider_id : message.provider_id;
     asked.minted = message.first_minted_at;
-    if (work->kind == WORK_DISCARD)
+    asked.rfc5322 = (struct rider_bytes){bytes.data, bytes.len};
+    if (work->kind == WORK_FILE)
+        provider_file(job->box->session, &asked, box_patience(job->box), filed, job);
+    else if (work->kind == WORK_DISCARD)
         provider_discard(job->box->session, &asked, box_patience(job->box), job_done, job);
     else
         provider_find(job->box->session, &asked, box_patience(job->box), resolve_found, job);
@@ -168,7 +269,8 @@ static bool is_settled(struct store_txn *txn, const struct work *work)
     auto_record(message) message = {0};
 
     return work->kind == WORK_RESOLVE &&
-           store_message_get(txn, work->enrolment, work->step, &message) == 0 && message.final;
+           store_message_get(txn, work->enrolment, work->step, &message) == 0 && message.final &&
+           (message.provider_id || !work->label);
 }
 
 /* Whether this piece goes with what the job has. */

@@ -3,8 +3,8 @@
 
 #include "base/mem.h"
 #include "net/loop.h"
+#include "net/stream_private.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,7 +49,7 @@ static void give_to_curl(struct http_call *call)
     client->stats.waiting--;
     client->stats.in_flight++;
     call->host->in_flight++;
-    curl_multi_add_handle(client->multi, call->easy);
+    curl_multi_add_handle(client->multi.curl, call->easy);
 }
 
 /* One of each host in turn, so that a busy one does not take every place. */
@@ -125,7 +125,7 @@ static void detach(struct http_call *call)
     loop_timer_stop(call->deadline);
     list_remove(&call->node);
     if (call->running) {
-        curl_multi_remove_handle(call->client->multi, call->easy);
+        curl_multi_remove_handle(call->client->multi.curl, call->easy);
         call->running = false;
         stats->in_flight--;
         call->host->in_flight--;
@@ -225,86 +225,12 @@ bool http_abort(struct http_call *call)
     return sent;
 }
 
-/* -- libcurl on the loop -------------------------------------------------------------- */
-static void take_finished(struct http_client *client)
+static void call_ended(CURL *easy, CURLcode code)
 {
-    CURLMsg *message;
-    int left;
+    struct http_call *call;
 
-    while ((message = curl_multi_info_read(client->multi, &left))) {
-        struct http_call *call;
-
-        if (message->msg != CURLMSG_DONE)
-            continue;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
-        finish(call, message->data.result); /* `message` is gone after this */
-    }
-}
-
-struct http_socket {
-    struct http_client *client;
-    struct loop_watch *watch;
-    curl_socket_t fd;
-};
-
-static void socket_ready(void *arg, int events)
-{
-    struct http_socket *sock = arg;
-    struct http_client *client = sock->client;
-    int running, ready = (events & LOOP_READABLE ? CURL_CSELECT_IN : 0) |
-                         (events & LOOP_WRITABLE ? CURL_CSELECT_OUT : 0);
-
-    curl_multi_socket_action(client->multi, sock->fd, ready, &running);
-    take_finished(client);
-}
-
-static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
-{
-    struct http_client *client = arg;
-    struct http_socket *sock = known;
-    int events =
-        (what & CURL_POLL_IN ? LOOP_READABLE : 0) | (what & CURL_POLL_OUT ? LOOP_WRITABLE : 0);
-
-    (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        if (sock) {
-            curl_multi_assign(client->multi, fd, NULL);
-            loop_watch_free(sock->watch);
-            free(sock);
-        }
-        return 0;
-    }
-    if (sock) {
-        loop_watch_events(sock->watch, events);
-        return 0;
-    }
-    sock = mem_new(sizeof(*sock));
-    *sock = (struct http_socket){.client = client, .fd = fd};
-    sock->watch = loop_fd_watch(client->loop, fd, events, socket_ready, sock);
-    assert(sock->watch); /* sockets can always be watched */
-    curl_multi_assign(client->multi, fd, sock);
-    return 0;
-}
-
-static void timer_fired(void *arg)
-{
-    struct http_client *client = arg;
-    int running;
-
-    curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    take_finished(client);
-}
-
-static int set_timer(CURLM *multi, long ms, void *arg)
-{
-    struct http_client *client = arg;
-
-    (void)multi;
-    if (ms < 0)
-        loop_timer_stop(client->timer);
-    else
-        loop_timer_in(client->timer, ms);
-    return 0;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call);
+    finish(call, code);
 }
 
 /* -- the client ----------------------------------------------------------------------- */
@@ -326,27 +252,20 @@ static void set_multi(struct http_client *client)
 {
     const struct http_options *options = &client->options;
 
-    curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-    curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
-    curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-    curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
-    curl_multi_setopt(client->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
-    curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)options->in_flight);
-    curl_multi_setopt(client->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+    curl_multi_setopt(client->multi.curl, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+    curl_multi_setopt(client->multi.curl, CURLMOPT_MAXCONNECTS, (long)options->in_flight);
+    curl_multi_setopt(client->multi.curl, CURLMOPT_MAX_HOST_CONNECTIONS,
                       (long)options->connections_per_host);
     curl_share_setopt(client->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
 }
 
 static bool begin(struct http_client *client)
 {
-    static bool initialised;
-
-    if (!initialised && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    if (!multi_init(&client->multi, client->loop, call_ended) ||
+        !multi_init(&client->lines, client->loop, stream_ended))
         return false;
-    initialised = true;
-    client->multi = curl_multi_init();
     client->share = curl_share_init();
-    return client->multi && client->share;
+    return client->share != NULL;
 }
 
 struct http_client *http_client_new(struct loop *loop, const struct http_options *options,
@@ -360,7 +279,7 @@ struct http_client *http_client_new(struct loop *loop, const struct http_options
     list_init(&client->waiting);
     list_init(&client->refused);
     list_init(&client->spare);
-    client->timer = loop_timer_new(loop, timer_fired, client);
+    list_init(&client->streams);
     if (access(client->options.ca_file, R_OK) < 0)
         buf_printf(
             error,
@@ -392,12 +311,13 @@ void http_client_free(struct http_client *client)
     }
     drop_calls(&client->running);
     drop_calls(&client->refused);
+    stream_close_all(client);
     LIST_EACH_SAFE (node, &client->spare) {
         call_free(LIST_ENTRY(node, struct http_call, node));
     }
-    curl_multi_cleanup(client->multi); /* closes connections: our socket function is called */
+    multi_finish(&client->multi);
+    multi_finish(&client->lines);
     curl_share_cleanup(client->share);
-    loop_timer_free(client->timer);
     map_finish(&client->hosts, free);
     map_finish(&client->plain, NULL);
     free((char *)client->options.ca_file);

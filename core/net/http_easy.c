@@ -61,7 +61,7 @@ static size_t body_came(char *data, size_t size, size_t count, void *arg)
 }
 
 /* -- options that stay ---------------------------------------------------------------- */
-static void set_connection(CURL *easy, const struct http_client *client)
+void http_easy_connection(CURL *easy, const struct http_client *client)
 {
     const struct http_options *options = &client->options;
 
@@ -89,7 +89,7 @@ CURL *http_easy_new(struct http_call *call)
 
     if (!easy)
         return NULL;
-    set_connection(easy, call->client);
+    http_easy_connection(easy, call->client);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L); /* rather a stream than a connection */
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");

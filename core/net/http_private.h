@@ -4,6 +4,8 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "net/http.h"
+#include "net/multi.h"
+#include "net/stream.h"
 
 #include <curl/curl.h>
 
@@ -14,16 +16,18 @@
 struct http_client {
     struct loop *loop;
     struct http_options options; /* its strings are ours */
-    CURLM *multi;
+    struct multi multi, lines; /* lines: of stream.c, apart, as their connections are kept for long
+                                  and count in what is kept                 */
     CURLSH *share;
-    struct loop_timer *timer; /* libcurl's */
-    struct map plain;         /* origins; the value says nothing */
-    struct map hosts;         /* struct http_host by "https://host" */
-    struct list waiting;      /* hosts that have calls waiting   */
-    struct list running;      /* calls given to libcurl          */
-    struct list refused;      /* to be told so in the next turn  */
-    struct list spare;        /* finished calls, their easy handles ready for the next */
+    struct map plain;    /* origins; the value says nothing */
+    struct map hosts;    /* struct http_host by "https://host" */
+    struct list waiting; /* hosts that have calls waiting   */
+    struct list running; /* calls given to libcurl          */
+    struct list refused; /* to be told so in the next turn  */
+    struct list spare;   /* finished calls, their easy handles ready for the next */
     struct http_stats stats;
+    struct list streams; /* struct stream, opening or open */
+    struct stream_stats stream_stats;
 };
 
 /* What libcurl 7.88 does when more streams are wanted than an HTTP/2 connection takes is to open a
@@ -56,11 +60,14 @@ struct http_call {
 
 /* http_easy.c */
 CURL *http_easy_new(struct http_call *call);
+/* Name, TLS, proxy and timeouts, as the client's options say. */
+void http_easy_connection(CURL *easy, const struct http_client *client);
 /* NULL, or why this request can't be made (allocated). */
 char *http_easy_prepare(struct http_call *call, const struct http_request *request);
 void http_easy_release(struct http_call *call); /* wipes what the request left behind */
 
 /* http_text.c */
+bool http_host_is_loopback(const char *host); /* "host:port" */
 /* One allocated sentence: what was asked, why it failed, what to do. */
 char *http_explain(const struct http_call *call, CURLcode code);
 #endif

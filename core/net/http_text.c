@@ -52,6 +52,11 @@ static bool is_loopback_ipv4(const char *host)
     return dots == 3;
 }
 
+bool http_host_is_loopback(const char *host)
+{
+    return is_loopback_ipv4(host) || text_starts(host, "[::1]:") || text_starts(host, "localhost:");
+}
+
 bool http_origin_is_loopback(const char *url)
 {
     auto_free char *origin = http_origin(url);
@@ -59,8 +64,7 @@ bool http_origin_is_loopback(const char *url)
 
     if (!host)
         return false;
-    host += 3;
-    return is_loopback_ipv4(host) || text_starts(host, "[::1]:") || text_starts(host, "localhost:");
+    return http_host_is_loopback(host + 3);
 }
 
 /* -- headers -------------------------------------------------------------------------- */

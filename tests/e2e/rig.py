@@ -82,7 +82,7 @@ class Rig:
 
     provider: more settings of gmail. providers: {name: settings} of others beside it, or a function
     that makes that of this rig (whose sandbox is up by then); gmail=False leaves gmail out. cas: files
-    of CAs that the daemon trusts beside the sandbox's."""
+    of CAs that the daemon trusts beside the sandbox's, or such a function too, called later."""
 
     def __init__(self, build, sandbox_options=(), which="h2", poll="15 minutes", provider=None,
                  config=None, log_level="info", plugins=None, clock=True, providers=None, gmail=True,
@@ -126,6 +126,7 @@ class Rig:
 
     def trusted(self, cas):
         """One file of the CAs that the daemon is to trust."""
+        cas = cas(self) if callable(cas) else cas
         if not cas:
             return self.sandbox.about["ca"]
         path = os.path.join(self.dir, "cas.pem")

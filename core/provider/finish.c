@@ -154,10 +154,24 @@ void host_done(struct rider_op *handle)
 
     if (!op)
         return;
-    if (op->kind != OP_FILE && op->kind != OP_DISCARD) {
+    if (op->kind != OP_FILE && op->kind != OP_DISCARD && op->kind != OP_UNWATCH) {
         misspoken(op);
         return;
     }
+    op_end(op);
+}
+
+void host_watch_done(struct rider_op *handle, const struct rider_watched *watched)
+{
+    struct provider_op *op = claim(handle);
+
+    if (!op)
+        return;
+    if (op->kind != OP_WATCH || !COPY_STRUCT(&op->watched, watched)) {
+        misspoken(op);
+        return;
+    }
+    op->result.watched = &op->watched;
     op_end(op);
 }
 

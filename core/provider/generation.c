@@ -54,7 +54,10 @@ static int read_table(struct generation *generation, struct buf *error)
                    file, table->size);
         return -EPROTO;
     }
-    return table_check(&generation->table, file, error);
+    if (table_check(&generation->table, file, error) < 0)
+        return -EPROTO;
+    push_read(generation);
+    return 0;
 }
 
 /* What a plugin writes into may be longer in its header than in ours. */

@@ -111,18 +111,23 @@ static void host_can_changed(const struct rider_host *host)
     const struct seat *seat = seat_of(host);
     struct provider_session *session = seat->session;
 
-    if (!session || session->seat != seat || !list_empty(&session->changed))
-        return;
-    list_add(&seat_set(seat)->changed, &session->changed);
-    set_kick(seat_set(seat));
+    if (session && session->seat == seat)
+        session_news(session, NEWS_CAN);
 }
 
 static const void *host_extension(const struct rider_host *host, const char *id, size_t min_size)
 {
+    static const struct {
+        const char *id;
+        const void *table;
+        size_t size;
+    } lent[] = {{RIDER_PUSH, &push_host, sizeof(push_host)}};
+
     (void)host;
-    (void)id;
-    (void)min_size;
-    return NULL; /* 1.0 has none: a plugin asks, and goes without */
+    for (size_t i = 0; id && i < ARRAY_LEN(lent); i++)
+        if (strcmp(lent[i].id, id) == 0 && min_size <= lent[i].size)
+            return lent[i].table;
+    return NULL; /* a plugin asks, and goes without */
 }
 
 const struct rider_host host_table = {

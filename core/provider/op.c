@@ -13,9 +13,10 @@ enum { OP_TIMEOUT = 60000 };
 const char *op_name(enum op_kind kind)
 {
     static const char *const names[] = {
-        [OP_IDENTIFY] = "identify", [OP_STAGE] = "stage", [OP_SEND] = "send",
-        [OP_FIND] = "find",         [OP_FILE] = "file",   [OP_DISCARD] = "discard",
-        [OP_LIST] = "list",         [OP_READ] = "read",   [OP_LABEL] = "label",
+        [OP_IDENTIFY] = "identify", [OP_STAGE] = "stage",     [OP_SEND] = "send",
+        [OP_FIND] = "find",         [OP_FILE] = "file",       [OP_DISCARD] = "discard",
+        [OP_LIST] = "list",         [OP_READ] = "read",       [OP_LABEL] = "label",
+        [OP_WATCH] = "watch",       [OP_UNWATCH] = "unwatch",
     };
     return names[kind];
 }
@@ -207,8 +208,8 @@ void provider_cancel(struct provider_op *op)
 }
 
 /* -- beginning -------------------------------------------------------------------------------- */
-static struct provider_op *begin(struct provider_session *session, enum op_kind kind,
-                                 uint32_t timeout, provider_done_fn *done, void *arg)
+struct provider_op *op_begin(struct provider_session *session, enum op_kind kind, uint32_t timeout,
+                             provider_done_fn *done, void *arg)
 {
     struct provider_op *op = mem_new(sizeof(*op));
     struct provider_set *set = session->provider->set;
@@ -271,7 +272,7 @@ static struct provider_op *begin_message(struct provider_session *session, enum 
                                          uint32_t timeout, provider_done_fn *done, void *arg,
                                          bool *go_r)
 {
-    struct provider_op *op = begin(session, kind, timeout, done, arg);
+    struct provider_op *op = op_begin(session, kind, timeout, done, arg);
 
     *go_r = admit(op, can == RIDER_CAN_FIND ? finds(session) : can);
     if (*go_r && !copy_message(&op->arena, &op->message, message)) {
@@ -284,7 +285,7 @@ static struct provider_op *begin_message(struct provider_session *session, enum 
 struct provider_op *provider_identify(struct provider_session *session, uint32_t timeout,
                                       provider_done_fn *done, void *arg)
 {
-    struct provider_op *op = begin(session, OP_IDENTIFY, timeout, done, arg);
+    struct provider_op *op = op_begin(session, OP_IDENTIFY, timeout, done, arg);
 
     CALL(op, identify, &op->op);
     return op;
@@ -359,7 +360,7 @@ struct provider_op *provider_list(struct provider_session *session, const struct
                                   provider_item_fn *item, uint32_t timeout, provider_done_fn *done,
                                   void *arg)
 {
-    struct provider_op *op = begin(session, OP_LIST, timeout, done, arg);
+    struct provider_op *op = op_begin(session, OP_LIST, timeout, done, arg);
 
     op->item = item;
     if (admit(op, RIDER_CAN_LIST))
@@ -370,7 +371,7 @@ struct provider_op *provider_list(struct provider_session *session, const struct
 struct provider_op *provider_read(struct provider_session *session, const char *provider_id,
                                   uint32_t timeout, provider_done_fn *done, void *arg)
 {
-    struct provider_op *op = begin(session, OP_READ, timeout, done, arg);
+    struct provider_op *op = op_begin(session, OP_READ, timeout, done, arg);
 
     if (admit(op, RIDER_CAN_READ))
         CALL(op, read, &op->op, provider_id);
@@ -381,7 +382,7 @@ struct provider_op *provider_label(struct provider_session *session,
                                    const struct rider_label_change *change, uint32_t timeout,
                                    provider_done_fn *done, void *arg)
 {
-    struct provider_op *op = begin(session, OP_LABEL, timeout, done, arg);
+    struct provider_op *op = op_begin(session, OP_LABEL, timeout, done, arg);
 
     if (admit(op, RIDER_CAN_LABEL))
         CALL(op, label, &op->op, change);

@@ -17,6 +17,7 @@
 #include "net/http.h"
 #include "net/loop.h"
 #include "net/watchdog.h"
+#include "postrider/ext/push.h"
 #include "provider/budget.h"
 #include "provider/copy.h"
 #include "provider/session.h"
@@ -60,6 +61,7 @@ struct generation {
     char **settings;
     void *library;
     struct rider_provider table; /* taken to full size                */
+    struct rider_push push;      /* the same; zero: it has none       */
     struct arena arena;          /* for oauth below                   */
     struct rider_oauth oauth[ACCESS_LEVELS];
     bool offered[ACCESS_LEVELS];
@@ -84,6 +86,7 @@ struct seat {
 
 struct provider_session {
     struct list node, changed;
+    unsigned news; /* what its keeper is to hear in the next turn */
     struct provider *provider;
     struct arena arena; /* for info                                */
     struct provider_mailbox_info info;
@@ -111,7 +114,9 @@ enum op_kind {
     OP_DISCARD,
     OP_LIST,
     OP_READ,
-    OP_LABEL
+    OP_LABEL,
+    OP_WATCH,
+    OP_UNWATCH
 };
 enum op_state { OP_RUNNING, OP_ENDED, OP_ABANDONED, OP_RETIRED };
 
@@ -138,6 +143,7 @@ struct provider_op {
     struct rider_page page;
     struct rider_body body;
     struct rider_labelled labelled;
+    struct rider_watched watched;
 };
 
 struct rider_timer {
@@ -190,6 +196,9 @@ struct provider *set_find(struct provider_set *set, const char *name, struct buf
 int provider_limits(struct provider *provider, char *const *settings, struct buf *error);
 void session_limit(struct provider_session *session); /* reads its limits again            */
 void session_left(struct provider_session *session);  /* a seat of it is gone                 */
+enum { NEWS_CAN = 1, NEWS_HINT = 2, NEWS_LOST = 4 };
+void session_news(struct provider_session *session, unsigned news);
+void session_tell(struct provider_session *session); /* in the turn                       */
 
 /* -- handles.c: what a plugin may hand back, by address alone --------------------------------- */
 enum handle { HANDLE_NONE, HANDLE_OP, HANDLE_TIMER, HANDLE_HTTP };
@@ -269,6 +278,14 @@ void op_free(struct provider_op *op);
 void op_weigh(struct provider_op *op); /* does it count as busy now? NULL is fine            */
 void seat_weigh(struct seat *seat);    /* all of its operations: a timer may be any one's        */
 
+struct provider_op *op_begin(struct provider_session *session, enum op_kind kind, uint32_t timeout,
+                             provider_done_fn *done, void *arg);
+
+/* -- push.c ----------------------------------------------------------------------------------- */
+extern const struct rider_push_host push_host;
+void push_read(struct generation *generation);     /* what its table offers                    */
+void push_moved(struct provider_session *session); /* it has a seat in another generation   */
+
 /* -- finish.c: the host's finish functions ---------------------------------------------------- */
 void host_fail(struct rider_op *op, const struct rider_failure *failure);
 void host_identify_done(struct rider_op *op, const struct rider_identity *identity);
@@ -277,5 +294,6 @@ void host_list_done(struct rider_op *op, const struct rider_page *page);
 void host_read_done(struct rider_op *op, const struct rider_body *body);
 void host_label_done(struct rider_op *op, const struct rider_labelled *labelled);
 void host_done(struct rider_op *op);
+void host_watch_done(struct rider_op *op, const struct rider_watched *watched);
 bool host_list_item(struct rider_op *op, const struct rider_reply *reply);
 #endif

@@ -98,6 +98,7 @@ int provider_set_reload(struct provider_set *set, const char *name, const char *
     move_in(next);
     LIST_EACH (node, &provider->sessions) {
         session_limit(LIST_ENTRY(node, struct provider_session, node));
+        push_moved(LIST_ENTRY(node, struct provider_session, node));
     }
     log_info("provider %s: generation %u is %s %s; generation %u (%s) drains", name, next->number,
              next->table.name, next->table.version, old->number, old->table.version);

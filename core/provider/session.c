@@ -127,6 +127,36 @@ void provider_session_close(struct provider_session *session, void (*closed)(voi
     }
 }
 
+/* -- what its keeper is told ------------------------------------------------------------------ */
+void session_news(struct provider_session *session, unsigned news)
+{
+    struct provider_set *set = session->provider->set;
+
+    if (session->closing)
+        return;
+    session->news |= news;
+    if (!list_empty(&session->changed))
+        return;
+    list_add(&set->changed, &session->changed);
+    set_kick(set);
+}
+
+/* Being told, a keeper may close the session: each of these is looked up before it is called, and
+ * nothing of the session after the last. */
+void session_tell(struct provider_session *session)
+{
+    struct provider_memory memory = session->memory;
+    unsigned news = session->news;
+
+    session->news = 0;
+    if ((news & NEWS_CAN) && memory.can_changed)
+        memory.can_changed(memory.arg);
+    if ((news & NEWS_LOST) && memory.lost)
+        memory.lost(memory.arg);
+    if ((news & NEWS_HINT) && memory.hint)
+        memory.hint(memory.arg);
+}
+
 void session_left(struct provider_session *session)
 {
     void (*closed)(void *) = session->closed;

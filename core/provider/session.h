@@ -5,6 +5,7 @@
 #ifndef PROVIDER_SESSION_H
 #define PROVIDER_SESSION_H
 #include "base/buf.h"
+#include "postrider/ext/push.h"
 #include "provider/provider.h"
 
 #include <stdbool.h>
@@ -31,7 +32,10 @@ struct provider_memory {
     void *arg;
     bool (*get)(void *arg, const char *key, struct buf *value); /* false: nothing there      */
     void (*put)(void *arg, const char *key, struct bytes value);
+    /* Told in a turn of their own; none of them may close the session. */
     void (*can_changed)(void *arg); /* what provider_session_can says may be new             */
+    void (*hint)(void *arg);        /* something is new: list soon; comes as often as it likes */
+    void (*lost)(void *arg);        /* no watch stands (any more): ask for one               */
 };
 
 /* -ENOENT: no such provider. -ECONNREFUSED: the plugin would not open it; error says why. */
@@ -75,6 +79,7 @@ struct provider_result {                   /* lent during `done`, as all it poin
     const struct rider_page *page;         /* list                                     */
     const struct rider_body *body;         /* read                                     */
     const struct rider_labelled *labelled; /* label                                   */
+    const struct rider_watched *watched;   /* watch                                   */
     bool left; /* a request that may have changed something left this machine and got neither
                   2xx nor 4xx; also set where the operation worked in the end            */
 };
@@ -115,6 +120,20 @@ struct provider_op *provider_label(struct provider_session *session,
 /* Asks for a quick end; `done` still comes, once (CANCELLED, or however it went). The handle is
  * good until `done` was called. */
 void provider_cancel(struct provider_op *op);
+
+/* -- push (postrider/ext/push.h) ---------------------------------------------------------------
+ * Whether the generation that is live now offers it. After a reload `lost` is told, whether or not
+ * the new one does: what the old one watched ended with it. */
+bool provider_session_pushes(const struct provider_session *session);
+/* url: where notices for this mailbox come in, or NULL. UNSUPPORTED: here is no push. */
+struct provider_op *provider_watch(struct provider_session *session, const char *url,
+                                   uint32_t timeout, provider_done_fn *done, void *arg);
+struct provider_op *provider_unwatch(struct provider_session *session, uint32_t timeout,
+                                     provider_done_fn *done, void *arg);
+/* Hands over what came to that url; the answer's strings are lent until the caller returns to the
+ * loop, and its status is an HTTP one. -ENOTSUP: this provider wants no notices. */
+int provider_notice(struct provider_session *session, const struct rider_notice *notice,
+                    struct rider_notice_answer *answer_r);
 
 /* A word for a failure's kind and scope, for logs and people: "throttled", "mailbox". */
 const char *provider_kind_name(int32_t kind);

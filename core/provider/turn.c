@@ -29,10 +29,7 @@ void set_turn(void *arg)
     while (!list_empty(&set->answered))
         request_answer(LIST_ENTRY(take_first(&set->answered), struct rider_http, queue));
     while (!list_empty(&set->changed)) {
-        struct provider_session *session =
-            LIST_ENTRY(take_first(&set->changed), struct provider_session, changed);
-        if (session->memory.can_changed)
-            session->memory.can_changed(session->memory.arg);
+        session_tell(LIST_ENTRY(take_first(&set->changed), struct provider_session, changed));
     }
     while (!list_empty(&set->leaving)) {
         struct seat *seat = LIST_ENTRY(take_first(&set->leaving), struct seat, leaving);

@@ -232,7 +232,7 @@ static void told_unwatch(struct rider_session *session, struct rider_op *op)
         session->host->done(op);
 }
 
-/* "hint", "lost", or anything else: 400. */
+/* "hint", "lost", "silence" (no status), or anything else: 400. */
 static void told_notice(struct rider_session *session, const struct rider_notice *notice,
                         struct rider_notice_answer *answer)
 {
@@ -247,6 +247,8 @@ static void told_notice(struct rider_session *session, const struct rider_notice
         session->push->hint(session->host);
     else if (strcmp(notice->query, "lost") == 0)
         session->push->lost(session->host);
+    else if (strcmp(notice->query, "silence") == 0)
+        answer->status = 0;
     else
         answer->status = 400;
 }

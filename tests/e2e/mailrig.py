@@ -245,6 +245,14 @@ class Judge:
             self.by_name[mail.message_id].append(mail)
         self.explained = {p: rig.api("GET", f"/v1/explain/{p}") for p in people.plan}
 
+    def all(self, metrics, parked=0, ambiguous=None):
+        self.once()
+        self.nobody_missed(parked)
+        self.report(ambiguous)
+        self.copies()
+        self.answers()
+        self.metrics(metrics)
+
     def fault(self, text):
         self.faults.append(text)
 

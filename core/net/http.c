@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* -- hosts ---------------------------------------------------------------------------- */
@@ -140,6 +141,17 @@ static void put_back(struct http_call *call)
     list_add(&call->client->spare, &call->node);
 }
 
+/* HTTP/2: what could not be written of a request is kept with its connection, and would follow with
+ * the next one's, long after this one was said to have failed. So the connection ends with it. */
+static void cut_off(struct http_call *call)
+{
+    curl_socket_t socket = CURL_SOCKET_BAD;
+
+    if (curl_easy_getinfo(call->easy, CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK &&
+        socket != CURL_SOCKET_BAD)
+        shutdown(socket, SHUT_RDWR);
+}
+
 static void finish(struct http_call *call, CURLcode code)
 {
     struct http_client *client = call->client;
@@ -158,6 +170,8 @@ static void finish(struct http_call *call, CURLcode code)
         response.error = error;
         client->stats.failed++;
     }
+    if (code == CURLE_SEND_ERROR)
+        cut_off(call);
     response.headers = buf_bytes(&call->headers);
     response.body = buf_bytes(&call->body);
     detach(call);

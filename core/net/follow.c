@@ -104,8 +104,28 @@ static int read_lines(struct follow *follow)
     }
 }
 
+static int connect_to(const char *path, int *fd_r);
+static void ready(void *arg, int events);
+
+/* The line broke, not the sandbox: its first line tells where time is. */
+static bool came_back(struct follow *follow)
+{
+    loop_watch_free(follow->watch);
+    follow->watch = NULL;
+    close(follow->fd);
+    follow->fd = -1;
+    follow->in.len = follow->out.len = 0;
+    follow->told = false;
+    if (connect_to(follow->path, &follow->fd) < 0)
+        return false;
+    follow->watch = loop_fd_watch(follow->loop, follow->fd, LOOP_READABLE, ready, follow);
+    return follow->watch != NULL;
+}
+
 static void lost(struct follow *follow, int error)
 {
+    if (came_back(follow))
+        return;
     log_warn("clock %s: %s; the last offset (%" PRId64 " ms) stays, and time goes on at the real "
              "pace. Start the sandbox again, then the daemon, to follow it",
              follow->path,
@@ -113,9 +133,8 @@ static void lost(struct follow *follow, int error)
                               : strerror(-error),
              clock_offset());
     loop_on_rest(follow->loop, NULL, NULL);
-    loop_watch_free(follow->watch);
-    follow->watch = NULL;
-    close(follow->fd);
+    if (follow->fd >= 0)
+        close(follow->fd);
     follow->fd = -1;
 }
 

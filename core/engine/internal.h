@@ -159,7 +159,7 @@ struct outcome {
     struct engine *engine;
     struct message_ref ref;
     int32_t verdict;
-    int64_t now;
+    int64_t now, settle; /* settle: so long after an attempt it may still be taken; ms */
     char *provider_id, *thread_id, *message_id, *detail;
     bool final, again; /* again: proved not sent, plan it anew whatever the failure's kind */
     bool discard;      /* its draft is still at the provider */

@@ -20,6 +20,7 @@ struct outcome *outcome_new(struct box *box, struct message_ref ref, enum outcom
     outcome->ref = ref;
     outcome->verdict = (int32_t)verdict;
     outcome->now = clock_wall();
+    outcome->settle = box && box->session ? provider_session_settle(box->session) : 0;
     outcome->retry_after = -1;
     outcome->next_due = outcome->work_at = INT64_MAX;
     return outcome;
@@ -208,6 +209,15 @@ static int move_last_sent(struct store_txn *txn, const struct outcome *outcome,
     return store_pulse_put(txn, &pulse);
 }
 
+/* An attempt that ended in doubt may have been taken until it had settled: what counts from here on
+ * counts from the latest moment it can have been. */
+static int64_t sent_by(const struct outcome *outcome, const struct message *message)
+{
+    int64_t latest = message->ended_at + outcome->settle;
+
+    return message->ended_at && latest < outcome->now ? latest : outcome->now;
+}
+
 static int apply_sent(struct store_txn *txn, struct outcome *outcome, struct message *message,
                       struct decide_facts *facts)
 {
@@ -216,7 +226,7 @@ static int apply_sent(struct store_txn *txn, struct outcome *outcome, struct mes
     int r;
 
     message->state = MESSAGE_SENT;
-    message->sent_at = message->ended_at ? message->ended_at : outcome->now;
+    message->sent_at = sent_by(outcome, message);
     message->ended_at = 0;
     message->final = outcome->final;
     mem_str_set(&message->provider_id, outcome->provider_id);

@@ -7,6 +7,7 @@
 #include "config/daemon.h"
 #include "control/control.h"
 #include "engine/engine.h"
+#include "lastword.h"
 #include "mail/header.h"
 #include "mailbox/mailbox.h"
 #include "net/follow.h"
@@ -524,6 +525,7 @@ int main(int argc, char **argv)
     int option, code;
 
     harden();
+    lastword_install();
     while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
         switch (option) {
         case 'c':

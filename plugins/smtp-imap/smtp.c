@@ -170,12 +170,25 @@ static void end_all(struct smtp *smtp, const struct failure *why)
 /* -- what is said --------------------------------------------------------------------------------
  */
 
+/* By the mailbox's domain, as the host did before it signed in; where the machine stands is
+ * nobody's business. RFC 5321 4.1.3 where that can't be said in ASCII. */
+static void put_ehlo(struct text *out, const char *address)
+{
+    const char *domain = address ? strrchr(address, '@') : NULL;
+    const char *good = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+
+    if (domain && domain[1] && strspn(domain + 1, good) == strlen(domain + 1))
+        text_printf(out, "EHLO %s\r\n", domain + 1);
+    else
+        text_str(out, "EHLO [127.0.0.1]\r\n");
+}
+
 static void put_command(struct smtp *smtp, struct text *out, enum smtp_phase phase)
 {
     const struct rider_message *message = smtp->queue->message;
 
     if (phase == SMTP_AT_EHLO)
-        text_str(out, "EHLO [127.0.0.1]\r\n"); /* our name is nobody's business: RFC 5321 4.1.3 */
+        put_ehlo(out, smtp->session->address);
     else if (phase == SMTP_AT_RSET)
         text_str(out, "RSET\r\n");
     else if (phase == SMTP_AT_MAIL)
@@ -481,14 +494,14 @@ void smtp_check(struct rider_session *session, struct rider_op *op,
 /* -- ending early --------------------------------------------------------------------------------
  */
 
-static void cancelled(struct rider_session *session, struct rider_op *op, bool doubt)
+static void cancelled(struct rider_session *session, struct rider_op *op, enum smtp_phase phase)
 {
     struct failure why;
 
-    smtp_failure_say(&why, doubt ? RIDER_UNCERTAIN : RIDER_CANCELLED, RIDER_MESSAGE,
-                     doubt ? "it was cancelled when the mail server had the whole mail and had not "
-                             "answered"
-                           : "it was cancelled before the mail was sent");
+    /* Whether the dot had left only the host knows, and then it makes this UNCERTAIN. */
+    smtp_failure_say(&why, RIDER_CANCELLED, RIDER_MESSAGE,
+                     "it was cancelled before the mail server had answered (SMTP, at %s)",
+                     smtp_phase_name(phase));
     session->host->fail(op, &why.failure);
 }
 
@@ -507,7 +520,7 @@ bool smtp_cancel(struct rider_session *session, struct rider_op *op)
     first = it == smtp->queue;
     *at = it->next;
     if (it->message)
-        cancelled(session, op, first && smtp->phase == SMTP_AT_DOT);
+        cancelled(session, op, first ? smtp->phase : SMTP_AT_REST);
     free(it);
     if (first) {
         drop(smtp);

@@ -18,10 +18,14 @@ enum {
 
 const char *smtp_phase_name(enum smtp_phase phase)
 {
-    static const char *const names[] = {
-        [SMTP_AT_OPEN] = "opening the line", [SMTP_AT_EHLO] = "EHLO",    [SMTP_AT_RSET] = "RSET",
-        [SMTP_AT_MAIL] = "MAIL FROM",        [SMTP_AT_RCPT] = "RCPT TO", [SMTP_AT_DATA] = "DATA",
-        [SMTP_AT_DOT] = "the final dot",     [SMTP_AT_REST] = "nothing"};
+    static const char *const names[] = {[SMTP_AT_OPEN] = "opening the line",
+                                        [SMTP_AT_EHLO] = "EHLO",
+                                        [SMTP_AT_RSET] = "RSET",
+                                        [SMTP_AT_MAIL] = "MAIL FROM",
+                                        [SMTP_AT_RCPT] = "RCPT TO",
+                                        [SMTP_AT_DATA] = "DATA",
+                                        [SMTP_AT_DOT] = "the final dot",
+                                        [SMTP_AT_REST] = "waiting for its turn"};
 
     return names[phase];
 }
@@ -322,8 +326,7 @@ void smtp_failure_lost(struct failure *failure, enum smtp_phase phase,
             failure->failure.holds = why->holds;
         return;
     }
-    smtp_failure_say(failure, phase == SMTP_AT_DOT ? RIDER_UNCERTAIN : RIDER_TRANSIENT,
-                     phase == SMTP_AT_DOT ? RIDER_MESSAGE : RIDER_MAILBOX,
+    smtp_failure_say(failure, RIDER_TRANSIENT, RIDER_MAILBOX,
                      "the line to the mail server was lost at %s: %s", smtp_phase_name(phase),
                      reason);
 }

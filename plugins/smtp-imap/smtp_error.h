@@ -28,7 +28,8 @@ void smtp_failure_read(struct failure *failure, enum smtp_phase phase,
                        const struct smtp_reply *reply, const char *subject);
 /* Bytes that are no reply. */
 void smtp_failure_garbled(struct failure *failure, enum smtp_phase phase);
-/* The line could not be opened, or is lost. why may be NULL. */
+/* The line could not be opened, or is lost. At the dot too this says TRANSIENT: only the host knows
+ * whether the dot had left, and then makes it UNCERTAIN (ext/stream.h). why may be NULL. */
 void smtp_failure_lost(struct failure *failure, enum smtp_phase phase,
                        const struct rider_failure *why);
 /* The server's words, fit for a log: one line, addresses masked; "" when they repeat the subject.

@@ -12,7 +12,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
-enum { BODY_MAX = 16 * 1024, STALE_MS = 15 * 60 * 1000 };
+enum { BODY_MAX = 16 * 1024, SECRET_BODY_MAX = 4 * 1024, STALE_MS = 15 * 60 * 1000 };
 
 static void give_mailbox(struct exchange *exchange, uint64_t id)
 {
@@ -88,9 +88,34 @@ static void on_invited(void *arg, int status, uint64_t id, const char *text)
         give_link(arg, 200, id, text);
 }
 
-static bool read_ask(struct exchange *exchange, struct request *request, struct mailbox_ask *ask)
+/* {"imap_url": "imaps://..."} as "key", "value", ..., NULL; for mem_strv_free. */
+static char **read_settings(const struct check *map)
 {
-    static const char *const known[] = {"address", "provider", "access", "promise", "zone", NULL};
+    char **list = NULL;
+    size_t count = 0;
+
+    if (!check_is_map(map))
+        return NULL;
+    json_object_object_foreach (map->json, key, value) {
+        struct check at;
+        const char *text = check_get(map, key, &at) ? check_text(&at) : NULL;
+
+        (void)value;
+        if (!text)
+            continue;
+        list = mem_grow(list, count + 3, sizeof(*list));
+        list[count++] = mem_str(key);
+        list[count++] = mem_str(text);
+        list[count] = NULL;
+    }
+    return list;
+}
+
+static bool read_ask(struct exchange *exchange, struct request *request, struct mailbox_ask *ask,
+                     char ***settings_r)
+{
+    static const char *const known[] = {"address", "provider", "access", "promise",
+                                        "zone",    "settings", NULL};
     static const char *const accesses[] = {"send", "headers", "full", NULL};
     static const char *const promises[] = {"strict", "fast", NULL};
     struct check at;
@@ -110,6 +135,9 @@ static bool read_ask(struct exchange *exchange, struct request *request, struct 
         ask->access = check_choice(&at, accesses) + 1;
     if (check_get(&request->root, "promise", &at))
         ask->promise = check_choice(&at, promises) + 1;
+    if (check_get(&request->root, "settings", &at))
+        *settings_r = read_settings(&at);
+    ask->settings = (const char *const *)*settings_r;
     return request_good(exchange, request);
 }
 
@@ -117,12 +145,60 @@ static void add_mailbox(struct exchange *exchange)
 {
     struct request request = {0};
     struct mailbox_ask ask = {0};
+    char **settings = NULL;
 
-    if (read_ask(exchange, &request, &ask)) {
+    if (read_ask(exchange, &request, &ask, &settings)) {
         ask_wait(exchange, "%s was not added", ask.address);
         mailbox_add(exchange->control->options.mailboxes, &ask, on_added, exchange);
     }
+    mem_strv_free(settings);
     request_finish(&request);
+}
+
+/* -- a secret: the body, and nothing else, so that no parser ever quotes of it ----------------- */
+
+static void on_secret(void *arg, int status, uint64_t id, const char *text)
+{
+    struct exchange *exchange = arg;
+    auto_free char *told = mem_str(text);
+    auto_buf struct buf mailbox = {0};
+    struct json_object *json;
+
+    if (!answer_good(exchange, status, text))
+        return;
+    json = json_object_new_object();
+    json_text(json, "told", told);
+    engine_mailbox_json(exchange->control->options.engine, id, &mailbox);
+    json_object_object_add(json, "mailbox", json_of(&mailbox));
+    exchange_give_json(exchange, 200, json);
+}
+
+/* An editor's newline at the end is none of the secret. */
+static void trim_end(struct buf *secret)
+{
+    if (secret->len && secret->data[secret->len - 1] == '\n')
+        buf_truncate(secret, secret->len - 1);
+    if (secret->len && secret->data[secret->len - 1] == '\r')
+        buf_truncate(secret, secret->len - 1);
+}
+
+static void give_secret(struct exchange *exchange)
+{
+    auto_free char *proof = exchange_query(exchange, "proof");
+    struct buf *body = &exchange->body;
+    uint64_t id;
+
+    if (!ask_mailbox(exchange, &id))
+        return;
+    trim_end(body);
+    if (body->len != strlen(buf_text(body))) {
+        exchange_refuse(exchange, 422, "the secret was not taken", "it has a NUL in it",
+                        "is it the right file?");
+        return;
+    }
+    ask_wait(exchange, "%s was not connected", exchange->params[0]);
+    mailbox_secret(exchange->control->options.mailboxes, id, buf_text(body),
+                   !proof || strcmp(proof, "no") != 0, on_secret, exchange);
 }
 
 static void invite(struct exchange *exchange)
@@ -196,20 +272,26 @@ static void add_problem(struct json_object *list, const char *what, const char *
     json_object_array_add(list, json);
 }
 
-static void check_status(struct json_object *list, const struct mailbox *mailbox)
+static void check_status(struct json_object *list, const struct mailbox *mailbox, bool by_secret)
 {
     auto_free char *invite_it =
-        mem_printf("send its owner a link: postrider mailbox invite %s", mailbox->address);
+        by_secret
+            ? mem_printf("give its secret: postrider mailbox secret %s (or have its owner do it: "
+                         "postrider mailbox invite %s)",
+                         mailbox->address, mailbox->address)
+            : mem_printf("send its owner a link: postrider mailbox invite %s", mailbox->address);
     auto_free char *resume_it = mem_printf("postrider mailbox resume %s", mailbox->address);
+    auto_free char *add_it = mem_printf("add it again: postrider mailbox add %s --provider %s",
+                                        mailbox->address, mailbox->provider);
 
     if (mailbox->status == MAILBOX_PENDING)
-        add_problem(list, "its owner has not consented yet", invite_it);
+        add_problem(list, by_secret ? mailbox->why : "its owner has not consented yet", invite_it);
     else if (mailbox->status == MAILBOX_RECONNECT)
         add_problem(list, mailbox->why ? mailbox->why : "its grant is no longer good", invite_it);
     else if (mailbox->status == MAILBOX_PAUSED)
         add_problem(list, "it is paused", resume_it);
     else if (mailbox->status == MAILBOX_DISCONNECTED)
-        add_problem(list, "it was disconnected", invite_it);
+        add_problem(list, "it was disconnected", add_it);
 }
 
 static void check_pulse(struct json_object *list, const struct mailbox *mailbox,
@@ -233,16 +315,32 @@ static void check_pulse(struct json_object *list, const struct mailbox *mailbox,
         add_problem(list, "the last attempts all failed", "see the daemon's log");
 }
 
-static void check_mailbox(struct exchange *exchange)
+/* What its provider just said; null where there is nothing to ask with. */
+static struct json_object *asked_json(const struct mailbox_report *report)
 {
+    struct json_object *json;
+
+    if (report->status == -ENOKEY || report->status == -EINVAL)
+        return NULL;
+    json = json_object_new_object();
+    json_flag(json, "answered", report->status == 0);
+    json_text(json, "said", report->text);
+    json_number(json, "took_ms", report->took);
+    json_flag(json, "proved", report->proved);
+    return json;
+}
+
+static void on_checked(void *arg, uint64_t id, const struct mailbox_report *report)
+{
+    struct exchange *exchange = arg;
     auto_read struct store_txn *txn = NULL;
     auto_record(mailbox) mailbox = {0};
     auto_record(mailbox_pulse) pulse = {0};
     auto_buf struct buf text = {0};
     struct json_object *json, *list;
-    uint64_t id;
+    bool by_secret;
 
-    if (!ask_mailbox(exchange, &id))
+    if (!exchange_back(exchange))
         return;
     if (store_read(exchange->control->options.store, &txn) < 0 ||
         store_mailbox_get(txn, id, &mailbox) < 0 ||
@@ -251,14 +349,28 @@ static void check_mailbox(struct exchange *exchange)
         return;
     }
     store_pulse_get(txn, id, &pulse);
+    by_secret = mailbox_by_secret(exchange->control->options.mailboxes, mailbox.provider);
     json = json_object_new_object();
     list = json_object_new_array();
-    check_status(list, &mailbox);
+    check_status(list, &mailbox, by_secret);
+    if (report->status < 0 && report->status != -ENOKEY && mailbox.status == MAILBOX_ACTIVE)
+        add_problem(list, report->text, "it is asked again all the time; see the daemon's log");
     check_pulse(list, &mailbox, &pulse, exchange->control->options.config->poll);
     json_flag(json, "ok", json_object_array_length(list) == 0);
     json_object_object_add(json, "problems", list);
+    json_object_object_add(json, "asked", asked_json(report));
     json_object_object_add(json, "mailbox", json_of(&text));
     exchange_give_json(exchange, 200, json);
+}
+
+static void check_mailbox(struct exchange *exchange)
+{
+    uint64_t id;
+
+    if (!ask_mailbox(exchange, &id))
+        return;
+    exchange_wait(exchange);
+    mailbox_check(exchange->control->options.mailboxes, id, on_checked, exchange);
 }
 
 const struct route api_mailbox_routes[] = {
@@ -267,6 +379,10 @@ const struct route api_mailbox_routes[] = {
     {.method = "GET", .path = "/v1/mailboxes/{mailbox}", .act = show_mailbox},
     {.method = "DELETE", .path = "/v1/mailboxes/{mailbox}", .act = disconnect},
     {.method = "POST", .path = "/v1/mailboxes/{mailbox}/invite", .act = invite},
+    {.method = "POST",
+     .path = "/v1/mailboxes/{mailbox}/secret",
+     .act = give_secret,
+     .body = SECRET_BODY_MAX},
     {.method = "POST", .path = "/v1/mailboxes/{mailbox}/pause", .act = pause_mailbox},
     {.method = "POST", .path = "/v1/mailboxes/{mailbox}/resume", .act = resume_mailbox},
     {.method = "POST", .path = "/v1/mailboxes/{mailbox}/check", .act = check_mailbox},

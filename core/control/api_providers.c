@@ -2,6 +2,7 @@
  */
 #include "base/mem.h"
 #include "control/internal.h"
+#include "mailbox/mailbox.h"
 #include "provider/provider.h"
 
 #include <errno.h>
@@ -55,9 +56,33 @@ static struct json_object *abilities(uint32_t can)
     return list;
 }
 
-/* NULL: there is none of that name. */
-static struct json_object *provider_json(struct provider_set *set, const char *name)
+/* What a mailbox by secret may have of its own; `fallback` is what it has without. */
+static struct json_object *mailbox_settings_of(struct provider_set *set,
+                                               const struct provider_about *about)
 {
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; about->settings && about->settings[i]; i++) {
+        const struct rider_setting *setting = about->settings[i];
+        struct json_object *json;
+
+        if (!RIDER_REACHES(setting, of_mailbox) || !setting->of_mailbox || setting->secret)
+            continue;
+        json = json_object_new_object();
+        json_text(json, "key", setting->key);
+        json_text(json, "label", setting->label);
+        json_text(json, "fallback", provider_setting(set, about->name, setting->key));
+        json_flag(json, "required", setting->required);
+        json_object_array_add(list, json);
+    }
+    return list;
+}
+
+/* NULL: there is none of that name. */
+static struct json_object *provider_json(const struct control *control, const char *name)
+{
+    struct provider_set *set = control->options.providers;
+    bool by_secret = mailbox_by_secret(control->options.mailboxes, name);
     struct gather gather = {.name = name, .list = json_object_new_array()};
     struct provider_about about;
     struct json_object *json;
@@ -75,6 +100,9 @@ static struct json_object *provider_json(struct provider_set *set, const char *n
     json_number(json, "generation", gather.generation);
     json_object_object_add(json, "can", abilities(about.can));
     json_number(json, "settle_ms", about.settle);
+    json_text(json, "sign_in", by_secret ? "secret" : "oauth");
+    json_object_object_add(json, "mailbox_settings",
+                           by_secret ? mailbox_settings_of(set, &about) : json_object_new_array());
     json_object_object_add(json, "generations", gather.list);
     return json;
 }
@@ -86,7 +114,7 @@ static void list_providers(struct exchange *exchange)
     const char *name;
 
     for (size_t i = 0; (name = provider_name_at(set, i)); i++) {
-        struct json_object *json = provider_json(set, name);
+        struct json_object *json = provider_json(exchange->control, name);
 
         if (json)
             json_object_array_add(list, json);
@@ -104,8 +132,7 @@ static void no_provider(struct exchange *exchange)
 
 static void show_provider(struct exchange *exchange)
 {
-    struct json_object *json =
-        provider_json(exchange->control->options.providers, exchange->params[0]);
+    struct json_object *json = provider_json(exchange->control, exchange->params[0]);
 
     if (json)
         exchange_give_json(exchange, 200, json);

@@ -1,12 +1,14 @@
 /* control/connect.c: what a mailbox's owner sees: the invitation, and a page for each way that
  * consent can end. */
 #include "base/mem.h"
+#include "base/text.h"
 #include "control/internal.h"
 #include "control/page.h"
 #include "control/pages.h"
 #include "mailbox/mailbox.h"
 
 #include <microhttpd.h>
+#include <string.h>
 
 static const char *name_of(const struct mailbox_page *page)
 {
@@ -45,6 +47,37 @@ static unsigned write_invitation(struct exchange *exchange, const struct mailbox
     return 200;
 }
 
+/* Here the secret itself is given, so the page says where it goes and how it ends. */
+static unsigned write_secret_form(struct exchange *exchange, const struct mailbox_page *page)
+{
+    static const char *const kept[] = {
+        "the password, encrypted, until the mailbox is disconnected",
+        "which messages were sent from your mailbox for you, and when",
+        "of answers to those messages: who answered, the subject and the time", NULL};
+
+    page_begin(exchange, page->asks ? PAGE_PLAIN : PAGE_BAD,
+               page->asks ? "Connect your mailbox" : "That did not work yet");
+    if (page->asks) {
+        page_text(exchange,
+                  "Somebody you work with asks to send mail as %s, and to notice when people "
+                  "answer. With your password this will be possible:",
+                  name_of(page));
+        page_list(exchange, page->asks);
+        page_text(exchange, "This is what will be kept:");
+        page_list(exchange, kept);
+    }
+    if (page->text)
+        page_text(exchange, "%s", page->text);
+    page_secret(exchange, "secret", "Password, or app password, of this mailbox", "Connect");
+    page_small(
+        exchange,
+        "Better than your own password is an app password, where %s has them: you can end it "
+        "by itself at any time. It is used to sign in to your mail servers and for nothing "
+        "else. This is about %s.",
+        provider_of(page), name_of(page));
+    return page->asks ? 200 : 403;
+}
+
 static void write_done(struct exchange *exchange, const struct mailbox_page *page)
 {
     page_begin(exchange, PAGE_GOOD, "Your mailbox is connected");
@@ -54,6 +87,8 @@ static void write_done(struct exchange *exchange, const struct mailbox_page *pag
                   "You allowed a part of what was asked for, so some things will not "
                   "work. %s",
                   page->text ? page->text : "");
+    else if (page->text)
+        page_text(exchange, "%s", page->text);
     page_small(exchange, "You can take the permission back at any time in your account's security "
                          "settings, or ask whoever sent you the link.");
 }
@@ -131,6 +166,8 @@ void connect_write(struct exchange *exchange, const struct mailbox_page *page)
 
     if (page->outcome == CONNECT_SHOW) {
         status = write_invitation(exchange, page);
+    } else if (page->outcome == CONNECT_ASK_SECRET) {
+        status = write_secret_form(exchange, page);
     } else if (page->outcome == CONNECT_DONE || page->outcome == CONNECT_NARROW) {
         write_done(exchange, page);
     } else if (page->outcome == CONNECT_REDIRECT && page->location) {
@@ -158,9 +195,37 @@ void connect_show(struct exchange *exchange)
     mailbox_link_show(exchange->control->options.mailboxes, exchange->params[0], on_page, exchange);
 }
 
+/* A value of the form, decoded into memory that is wiped; false: it is not there. */
+static bool form_value(const struct exchange *exchange, const char *name, struct buf *value)
+{
+    size_t len = strlen(name);
+
+    for (const char *at = buf_text(&exchange->body); *at;) {
+        size_t part = strcspn(at, "&");
+
+        if (part > len && strncmp(at, name, len) == 0 && at[len] == '=') {
+            buf_reserve(value, part + 1);
+            return text_percent_decode(value, at + len + 1, part - len - 1, true) &&
+                   !memchr(buf_text(value), '\0', value->len);
+        }
+        at += part;
+        at += *at == '&';
+    }
+    return false;
+}
+
 void connect_go(struct exchange *exchange)
 {
+    auto_wiped_buf struct buf secret = {0};
+    bool given = form_value(exchange, "secret", &secret);
+    const char *cookie = exchange_header(exchange, MHD_HTTP_HEADER_COOKIE);
+
     exchange_wait(exchange);
+    if (given) {
+        mailbox_link_secret(exchange->control->options.mailboxes, exchange->params[0], cookie,
+                            buf_text(&secret), on_page, exchange);
+        return;
+    }
     mailbox_link_go(exchange->control->options.mailboxes, exchange->params[0], on_page, exchange);
 }
 

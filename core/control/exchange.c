@@ -175,6 +175,9 @@ unsigned exchange_status_of(int error)
         return 403;
     case -ENOSPC:
         return 507;
+    case -EHOSTUNREACH:
+    case -EPROTO:
+        return 502;
     case -ETIMEDOUT:
         return 504;
     default:

@@ -23,6 +23,9 @@ static const char style[] =
     ".small{color:#5b6675;font-size:.88rem}"
     "button{margin:6px 0 16px;padding:12px 22px;border:0;border-radius:8px;background:#24598f;"
     "color:#fff;font:inherit;font-weight:600;cursor:pointer}"
+    "label{display:block;font-weight:600}"
+    "input{display:block;width:100%;margin:6px 0 10px;padding:11px 12px;border:1px solid #aab4c0;"
+    "border-radius:8px;background:transparent;color:inherit;font:inherit}"
     "button:hover,button:focus{background:#1a4570}"
     "@media(prefers-color-scheme:dark){body{background:#14181d;color:#e6e9ed}"
     "main{background:#1f252c;box-shadow:none}.small{color:#9aa6b4}}";
@@ -153,6 +156,20 @@ void page_button(struct exchange *exchange, const char *name, const char *value,
     buf_add_str(out, "\" value=\"");
     page_escape(out, value);
     buf_add_str(out, "\">");
+    page_escape(out, label);
+    buf_add_str(out, "</button></form>\n");
+}
+
+void page_secret(struct exchange *exchange, const char *name, const char *caption,
+                 const char *label)
+{
+    struct buf *out = &exchange->out;
+
+    buf_add_str(out, "<form method=\"post\"><label>");
+    page_escape(out, caption);
+    buf_add_str(out, "<input type=\"password\" name=\"");
+    page_escape(out, name);
+    buf_add_str(out, "\" autocomplete=\"off\" required></label><button>");
     page_escape(out, label);
     buf_add_str(out, "</button></form>\n");
 }

@@ -19,6 +19,9 @@ void page_small(struct exchange *exchange, const char *format, ...)
 void page_list(struct exchange *exchange, const char *const *lines); /* ended by NULL */
 /* A form that POSTs name=value to the page's own address. */
 void page_button(struct exchange *exchange, const char *name, const char *value, const char *label);
+/* The same with a field before the button whose text is not shown as it is typed. */
+void page_secret(struct exchange *exchange, const char *name, const char *caption,
+                 const char *label);
 void page_end(struct exchange *exchange, unsigned status);
 /* Turns an answer about the request itself (404, 405, 413) into a page. */
 void page_dress(struct exchange *exchange);

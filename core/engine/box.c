@@ -438,22 +438,24 @@ static bool box_load(struct box *box)
 
 static bool box_session(struct box *box)
 {
+    char **settings = mailbox_settings(box->engine->options.mailboxes, box->id);
     struct provider_mailbox_info info = {.mailbox = box->id,
                                          .address = box->mailbox.address,
                                          .access = (enum rider_access)box->mailbox.access,
                                          .granted = (const char *const *)box->mailbox.granted,
                                          .connected_at = box->mailbox.connected_at,
-                                         .tenant = box->mailbox.tenant};
+                                         .tenant = box->mailbox.tenant,
+                                         .settings = (const char *const *)settings};
     struct provider_memory memory = {
         .arg = box, .get = memory_get, .put = memory_put, .can_changed = memory_can_changed};
     auto_buf struct buf error = {0};
+    int r = provider_session_open(box->engine->options.providers, box->mailbox.provider, &info,
+                                  &memory, &error, &box->session);
 
-    if (provider_session_open(box->engine->options.providers, box->mailbox.provider, &info, &memory,
-                              &error, &box->session) < 0) {
+    mem_strv_free(settings);
+    if (r < 0)
         log_error("%s: %s", box->mailbox.address, buf_text(&error));
-        return false;
-    }
-    return true;
+    return r == 0;
 }
 
 void box_begin(struct engine *engine, uint64_t mailbox)

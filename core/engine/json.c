@@ -167,6 +167,17 @@ static const char *grade(const struct mailbox *mailbox, uint32_t can)
     return can & RIDER_CAN_FIND ? "observed" : "at most once";
 }
 
+/* The mailbox's own; takes the list. */
+static void add_settings(struct json_object *json, char **settings)
+{
+    struct json_object *map = json_object_new_object();
+
+    for (size_t i = 0; settings && settings[i] && settings[i + 1]; i += 2)
+        add_text(map, settings[i], settings[i + 1]);
+    mem_strv_free(settings);
+    json_object_object_add(json, "settings", map);
+}
+
 int engine_mailbox_json(struct engine *engine, uint64_t id, struct buf *out)
 {
     auto_read struct store_txn *txn = NULL;
@@ -186,6 +197,9 @@ int engine_mailbox_json(struct engine *engine, uint64_t id, struct buf *out)
     add_number(json, "id", (int64_t)id);
     add_text(json, "address", mailbox.address);
     add_text(json, "provider", mailbox.provider);
+    add_text(json, "sign_in",
+             mailbox_by_secret(engine->options.mailboxes, mailbox.provider) ? "secret" : "oauth");
+    add_settings(json, mailbox_settings(engine->options.mailboxes, id));
     add_text(json, "status", mailbox_status_name(mailbox.status));
     add_text(json, "why", mailbox.why);
     add_text(json, "access", WORD(access_words, mailbox.access));

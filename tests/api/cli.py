@@ -4,6 +4,7 @@ something is wrong; and uploads that are large, or end in the middle.
 usage: cli.py BUILD SOURCE"""
 import json
 import os
+import pty
 import socket
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import time
 
 SOURCE = sys.argv[2]
 sys.path.insert(0, os.path.join(SOURCE, "tests", "e2e"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from posty import with_posty  # noqa: E402
 from rig import Rig  # noqa: E402
 
 CAMPAIGN = """name: {name}
@@ -37,7 +40,7 @@ class Cli:
     def run(self, *words, status=0, stdin=None):
         done = subprocess.run([self.program, *words], env=self.env, input=stdin, text=True,
                               capture_output=True, timeout=120)
-        expect(done.returncode == status, f"{words}: {done.returncode} {done.stdout}{done.stderr}")
+        expect(status is None or done.returncode == status, f"{words}: {done.returncode} {done.stdout}{done.stderr}")
         if status:
             expect(done.stdout == "" or "--json" in words or "check" in words,
                    f"{words}: failed, and said on stdout {done.stdout}")
@@ -96,6 +99,61 @@ def words_and_tables(cli, rig):
     expect("@never.example" in said and "owned" in said, said)
     expect(not any(c in said for c in "\x1b\x07\x9b\u202e"), f"it steers the terminal: {said!r}")
     cli.run("person", "unsuppress", "@never.example")
+
+
+def type_secret(cli, words, typed):
+    """The command at a terminal of its own: (exit status, what was on the screen)."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(cli.program, [cli.program, *words], cli.env)
+    seen, asked = b"", False
+    while True:
+        try:
+            part = os.read(terminal, 4096)
+        except OSError:
+            break
+        if not part:
+            break
+        seen += part
+        if not asked and b"): " in seen:
+            asked = True
+            time.sleep(0.3)  # it turns the echo off after it has asked
+            os.write(terminal, typed.encode() + b"\n")
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen.decode()
+
+
+def secrets(cli, rig, folder):
+    """Mailboxes by password."""
+    add = ("mailbox", "add", "cara@acme.example", "--provider", "acme")
+    good, bad = (rig.secret_file(name, "canary-password") for name in ("good", "bad"))
+    os.chmod(bad, 0o644)
+    said = cli.run(*add, "--secret-file", bad, status=2)
+    expect("chmod 600" in said, said)
+    cli.run(*add, "--secret-file", os.path.join(folder, "none"), status=2)
+    cli.run(*add, "--set", "nonsense", status=2)
+    cli.run("mailbox", "show", "cara@acme.example", status=1)  # nothing was half done
+    said = cli.run(*add, "--set", "mood=auth", "--secret-file", good, status=1)
+    expect("refused the user name or the secret" in said and "mailbox secret cara@acme.example" in said, said)
+    said = cli.run("mailbox", "check", "cara@acme.example", status=1)
+    expect("postrider mailbox secret cara@acme.example" in said, said)
+    said = cli.run(*add)
+    expect("/connect/" in said, said)  # no secret at hand: a link for its owner
+    cli.run("mailbox", "secret", "cara@acme.example", status=2)
+    said = cli.run("mailbox", "secret", "cara@acme.example", "--secret-file", "-", stdin="canary-password\n")
+    expect("a mail to itself arrived" in said, said)
+    said = cli.run("mailbox", "check", "cara@acme.example", status=None)  # not listed yet, perhaps
+    expect("It answered in" in said, said)
+    status, said = type_secret(cli, ("mailbox", "add", "dora@acme.example", "--provider", "acme"),
+                               "canary-typed")
+    expect(status == 0 and "dora@acme.example is connected" in said and "canary" not in said, said)
+    said = cli.run("mailbox", "add", "eve@acme.example", "--provider", "gmail", "--secret-file", good,
+                   status=2)
+    expect("sign in there" in said, said)
+    said = cli.run("mailbox", "disconnect", "dora@acme.example", "--yes")
+    expect("destroyed here" in said, said)
+    with open(rig.log) as log:
+        expect("canary-" not in log.read(), "a secret is in the log")
 
 
 def campaigns(cli, folder):
@@ -202,11 +260,12 @@ def main():
     build = sys.argv[1]
     with tempfile.TemporaryDirectory(prefix="rider-cli-") as folder:
         without_daemon(build, folder)
-        with Rig(build) as rig:
+        with Rig(build, **with_posty(build, folder)) as rig:
             rig.start()
             cli = Cli(build, rig.socket)
             which_daemon(build, rig)
             words_and_tables(cli, rig)
+            secrets(cli, rig, folder)
             campaigns(cli, folder)
             big_uploads(cli, rig, folder)
             broken_upload(cli, rig)

@@ -12,6 +12,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 
@@ -21,6 +22,7 @@ SOURCE = sys.argv[2]
 sys.path.insert(0, os.path.join(SOURCE, "tests", "e2e"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from rig import PUBLIC, Browser, Rig, UnixHTTP  # noqa: E402
+from posty import with_posty  # noqa: E402
 from schema import Schemas  # noqa: E402
 import http.client  # noqa: E402
 
@@ -60,7 +62,7 @@ class Tags(html.parser.HTMLParser):
 
 
 PAGE_TAGS = {"html", "head", "meta", "title", "style", "body", "main", "h1", "p", "ul", "li", "form",
-             "button"}
+             "button", "label", "input"}
 
 
 class Api:
@@ -194,6 +196,46 @@ def ask_mailboxes(api, rig):
     second = api.ask("GET", f"/v1/mailboxes?limit=1&after={first['next']}", expect=200)
     api.faults.check(first["mailboxes"][0]["id"] != second["mailboxes"][0]["id"], "pages repeat")
     api.ask("GET", "/v1/mailboxes?limit=1001", expect=400)
+
+
+def ask_secrets(api, rig):
+    """A mailbox by password, and the page on which its owner gives it."""
+    secret = ("POST", "/v1/mailboxes/cara%40acme.example/secret")
+    for mood in ("auth", "unreachable", "lost"):
+        api.ask("POST", "/v1/mailboxes", {"address": "cara@acme.example", "provider": "acme",
+                                          "settings": {"mood": mood}}, expect=201)
+        if mood != "lost":
+            said = api.ask(*secret, "canary", "text/plain", expect={"auth": 403, "unreachable": 502}[mood])
+            api.faults.check(said["error"]["next"], f"{mood}: {said}")
+    api.ask("POST", "/v1/mailboxes", {"address": "cara@acme.example", "provider": "acme",
+                                      "settings": {"colour": "blue"}}, expect=422)
+    api.ask("POST", "/v1/mailboxes", {"address": "cara@acme.example", "provider": "acme",
+                                      "settings": {"mood": {}}}, expect=422)
+    api.ask(*secret, "", "text/plain", expect=422)
+    api.ask(*secret, "a\0b", "text/plain", expect=422)
+    api.ask(*secret, "x" * 5000, "text/plain", expect=413)
+    api.ask("POST", "/v1/mailboxes/ana%40acme.example/secret", "canary", "text/plain", expect=409)
+    said = api.ask("POST", secret[1] + "?proof=no", "canary\n", "text/plain", expect=200)
+    api.faults.check(said["mailbox"]["status"] == "active", said)
+    said = api.ask("POST", "/v1/mailboxes/cara%40acme.example/check", expect=200)
+    api.faults.check(said["asked"]["answered"], said)
+    link = api.ask("POST", "/v1/mailboxes", {"address": "dora@acme.example", "provider": "acme"},
+                   expect=201)["link"]
+    said = api.ask("POST", "/v1/mailboxes/dora%40acme.example/check", expect=200)
+    api.faults.check(said["asked"] is None and said["problems"], said)
+    token = urllib.parse.urlparse(link).path
+    page = api.ask("GET", token, expect=200)
+    api.faults.check('type="password"' in page and "dora@acme.example" in page, page)
+    form = "application/x-www-form-urlencoded"
+    api.ask("POST", token, "secret=canary", form, expect=403)  # no page of ours was shown before
+    browser = Browser(rig)
+    browser.go(link)
+    cookie = {"Cookie": "; ".join(f"{key}={value}" for key, value in browser.cookies.items())}
+    page = api.ask("POST", token, "secret=", form, expect=403, headers=cookie)
+    api.faults.check('type="password"' in page, "an empty one is not asked for again")
+    page = api.ask("POST", token, "secret=can%26ary+too", form, expect=200, headers=cookie)
+    api.faults.check("is connected" in page and "canary" not in page, page)
+    api.ask("POST", token, "secret=canary", form, expect=404, headers=cookie)
 
 
 def ask_campaigns(api, rig):
@@ -410,10 +452,12 @@ def main():
         spec = yaml.safe_load(file)
     faults = Faults()
     described = check_routes(build, spec, faults)
-    with Rig(build, config={"public_url": PUBLIC}) as rig:
+    with tempfile.TemporaryDirectory(prefix="rider-openapi-") as folder, \
+            Rig(build, config={"public_url": PUBLIC}, **with_posty(build, folder)) as rig:
         rig.start()
         api = Api(rig, spec, faults)
         ask_mailboxes(api, rig)
+        ask_secrets(api, rig)
         link, name = ask_campaigns(api, rig)
         play(api, rig, name)
         ask_people(api, rig, link, name)

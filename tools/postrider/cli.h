@@ -13,10 +13,14 @@ struct json_object;
 
 enum { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3 };
 
+enum { SETS_MAX = 16 };
 struct cli {
     char *socket;
     bool json, yes, accept_origins;
-    const char *provider, *access, *promise, *zone, *people, *campaign, *why;
+    const char *provider, *access, *promise, *zone, *people, *campaign, *why, *secret_file;
+    const char *sets[SETS_MAX]; /* "key=value" */
+    size_t set_count;
+    bool no_proof;
     uint64_t limit, interval; /* 0: not given */
     int count;                /* arguments after the verb */
     char **args;
@@ -63,6 +67,13 @@ void complain(const char *what, const char *why, const char *next);
 int read_file(const char *path, size_t limit, struct buf *out);
 /* On a terminal, asks; else true. */
 bool sure(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* -- secrets (secret.c) -------------------------------------------------------------------- */
+/* From --secret-file, or typed without echo; an empty one where neither is there. 0 or an exit
+ * status. Wipe it. */
+int read_secret(struct cli *cli, const char *address, struct buf *secret);
+/* Gives it to the daemon, which tries it; prints what came of it. */
+int give_secret(struct cli *cli, const char *address, const struct buf *secret);
 
 /* -- values of JSON ----------------------------------------------------------------------- */
 struct json_object *at(struct json_object *json, const char *key); /* NULL: not there, or null */

@@ -1,4 +1,5 @@
-/* postrider/mailbox.c: postrider mailbox add|list|show|check|invite|pause|resume|disconnect. */
+/* postrider/mailbox.c: postrider mailbox add|secret|list|show|check|invite|pause|resume|
+ * disconnect. */
 #include "cli.h"
 
 #include "base/mem.h"
@@ -19,29 +20,80 @@ static void print_link(const char *address, struct json_object *json)
     printf("; it is good for 7 days:\n\n  %s\n\n", text_at(json, "link"));
 }
 
-static int add(struct cli *cli)
+static void add_settings(struct cli *cli, struct json_object *body)
+{
+    struct json_object *map = cli->set_count ? json_object_new_object() : NULL;
+
+    for (size_t i = 0; i < cli->set_count; i++) {
+        const char *equals = strchr(cli->sets[i], '=');
+        auto_free char *key = mem_strn(cli->sets[i], (size_t)(equals - cli->sets[i]));
+
+        json_object_object_add(map, key, json_object_new_string(equals + 1));
+    }
+    if (map)
+        json_object_object_add(body, "settings", map);
+}
+
+static int post_mailbox(struct cli *cli, struct answer *answer)
 {
     struct json_object *body = json_object_new_object();
-    auto_answer answer = {0};
-    int result;
 
-    if (!cli->provider) {
-        json_object_put(body);
-        complain("mailbox add", "which provider is it at?",
-                 "add --provider NAME; see: postrider provider list");
-        return EXIT_USAGE;
-    }
     add_given(body, "address", cli->args[0]);
     add_given(body, "provider", cli->provider);
     add_given(body, "access", cli->access);
     add_given(body, "promise", cli->promise);
     add_given(body, "zone", cli->zone);
-    result = ask_json(cli, "POST", "/v1/mailboxes", body, &answer);
+    add_settings(cli, body);
+    return ask_json(cli, "POST", "/v1/mailboxes", body, answer);
+}
+
+/* The secret is read first: a slip there leaves nothing half done. */
+static int add(struct cli *cli)
+{
+    auto_free char *path = cli->provider ? path_of("/v1/providers/", cli->provider, "") : NULL;
+    auto_answer about = {0}, answer = {0};
+    auto_wiped_buf struct buf secret = {0};
+    bool by_secret;
+    int result;
+
+    if (!path) {
+        complain("mailbox add", "which provider is it at?",
+                 "add --provider NAME; see: postrider provider list");
+        return EXIT_USAGE;
+    }
+    result = ask_plain(cli, "GET", path, &about);
+    if (result != EXIT_OK)
+        return result;
+    by_secret = strcmp(text_at(about.json, "sign_in"), "secret") == 0;
+    if (!by_secret && (cli->secret_file || cli->no_proof)) {
+        complain("mailbox add", "mailboxes at this provider sign in there, and give us no secret",
+                 "leave out --secret-file and --no-proof: the answer is a link for its owner");
+        return EXIT_USAGE;
+    }
+    if (by_secret)
+        result = read_secret(cli, cli->args[0], &secret);
+    if (result == EXIT_OK)
+        result = post_mailbox(cli, &answer);
+    if (result == EXIT_OK && secret.len)
+        return give_secret(cli, cli->args[0], &secret);
     if (result == EXIT_OK && cli->json)
         return print_json(answer.json);
     if (result == EXIT_OK)
         print_link(cli->args[0], answer.json);
     return result;
+}
+
+static int secret_of(struct cli *cli)
+{
+    auto_wiped_buf struct buf secret = {0};
+    int result = read_secret(cli, cli->args[0], &secret);
+
+    if (result == EXIT_OK && !secret.len) {
+        complain("mailbox secret", "there is none to give",
+                 "type it at a terminal, or say which file it is in: --secret-file FILE");
+        return EXIT_USAGE;
+    }
+    return result == EXIT_OK ? give_secret(cli, cli->args[0], &secret) : result;
 }
 
 static int list(struct cli *cli)
@@ -88,6 +140,15 @@ static void print_words(const char *label, struct json_object *list)
     print_line(label, buf_text(&line));
 }
 
+static void print_settings(struct json_object *settings)
+{
+    if (!settings)
+        return;
+    json_object_object_foreach (settings, key, value) {
+        print_line(key, json_object_get_string(value));
+    }
+}
+
 static void print_mailbox(struct json_object *json)
 {
     auto_free char *status = mem_printf("%s%s%s", text_at(json, "status"),
@@ -99,6 +160,7 @@ static void print_mailbox(struct json_object *json)
     print_line("address", text_at(json, "address"));
     print_line("name", text_at(json, "name"));
     print_line("provider", text_at(json, "provider"));
+    print_settings(at(json, "settings"));
     print_line("status", status);
     print_line("access", text_at(json, "access"));
     print_line("promise", promise);
@@ -141,6 +203,16 @@ static int resume(struct cli *cli)
     return change(cli, "POST", "/resume");
 }
 
+static void print_asked(struct json_object *asked)
+{
+    if (!asked)
+        return;
+    print_text(stdout, text_at(asked, "said"));
+    if (true_at(asked, "answered"))
+        printf(" It answered in %s ms.", number_text(number_at(asked, "took_ms")));
+    printf("\n\n");
+}
+
 static int check(struct cli *cli)
 {
     auto_free char *path = path_of("/v1/mailboxes/", cli->args[0], "/check");
@@ -162,6 +234,7 @@ static int check(struct cli *cli)
         print_text(stdout, text_at(problem, "next"));
         printf("\n\n");
     }
+    print_asked(at(answer.json, "asked"));
     if (true_at(answer.json, "ok"))
         printf("Nothing stands in its way.\n\n");
     print_mailbox(at(answer.json, "mailbox"));
@@ -203,14 +276,29 @@ static int disconnect(struct cli *cli)
 
 const struct verb mailbox_verbs[] = {
     {"mailbox", "add",
-     "ADDRESS --provider NAME [--access full|headers|send] [--promise strict|fast] [--zone ZONE]",
-     "Asks for a mailbox, and prints a link by which its owner consents.", 1, 1, add},
+     "ADDRESS --provider NAME [--access full|headers|send] [--promise strict|fast] [--zone ZONE] "
+     "[--secret-file FILE] [--set KEY=VALUE]... [--no-proof]",
+     "Asks for a mailbox, and prints a link by which its owner consents. Where mailboxes sign in "
+     "with "
+     "a\n    password, it is asked for without echo (or taken from FILE, - for standard input), "
+     "tried, "
+     "and a\n    mail to the mailbox itself is seen to arrive; --no-proof leaves that out. With no "
+     "password given,\n    its owner can give it at the link. --set says which servers, where the "
+     "config "
+     "does not.",
+     1, 1, add},
+    {"mailbox", "secret", "ADDRESS [--secret-file FILE] [--no-proof]",
+     "Gives a mailbox its password, or its new one; it is tried before it is kept.", 1, 1,
+     secret_of},
     {"mailbox", "list", "", "All mailboxes and how they are.", 0, 0, list},
     {"mailbox", "show", "ADDRESS", "One mailbox: what was granted, what it can do and promise.", 1,
      1, show},
     {"mailbox", "check", "ADDRESS",
-     "What stands between it and its work, and what to do. Exit status 1 if anything does.", 1, 1,
-     check},
+     "Asks its provider, and says what stands between it and its work, and what to do. Exit status "
+     "1 "
+     "if\n    anything does. One whose mail was not seen to arrive yet gets another mail to "
+     "itself.",
+     1, 1, check},
     {"mailbox", "invite", "ADDRESS", "A new link for its owner; older ones end.", 1, 1, invite},
     {"mailbox", "pause", "ADDRESS", "Sends nothing from it until it is resumed.", 1, 1, pause_it},
     {"mailbox", "resume", "ADDRESS", "Goes on after a pause.", 1, 1, resume},

@@ -26,6 +26,9 @@ enum option_id {
     OPTION_PEOPLE,
     OPTION_CAMPAIGN,
     OPTION_WHY,
+    OPTION_SECRET_FILE,
+    OPTION_SET,
+    OPTION_NO_PROOF,
     OPTION_LIMIT,
     OPTION_INTERVAL,
     OPTION_HELP
@@ -43,6 +46,9 @@ static const struct option options[] = {
     {"people", required_argument, NULL, OPTION_PEOPLE},
     {"campaign", required_argument, NULL, OPTION_CAMPAIGN},
     {"why", required_argument, NULL, OPTION_WHY},
+    {"secret-file", required_argument, NULL, OPTION_SECRET_FILE},
+    {"set", required_argument, NULL, OPTION_SET},
+    {"no-proof", no_argument, NULL, OPTION_NO_PROOF},
     {"limit", required_argument, NULL, OPTION_LIMIT},
     {"interval", required_argument, NULL, OPTION_INTERVAL},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -166,6 +172,19 @@ static bool read_number(const char *name, const char *text, uint64_t *value)
     return false;
 }
 
+static bool add_set(struct cli *cli, const char *text)
+{
+    const char *equals = strchr(text, '=');
+
+    if (equals && equals > text && cli->set_count < SETS_MAX) {
+        cli->sets[cli->set_count++] = text;
+        return true;
+    }
+    complain("--set", equals ? "it was said too often" : "it takes KEY=VALUE",
+             "see: postrider help mailbox add");
+    return false;
+}
+
 /* -1: go on; else an exit status. */
 static int take_option(struct cli *cli, int option, bool *help_r)
 {
@@ -186,6 +205,11 @@ static int take_option(struct cli *cli, int option, bool *help_r)
     case OPTION_ACCEPT_ORIGINS:
         cli->accept_origins = true;
         return -1;
+    case OPTION_NO_PROOF:
+        cli->no_proof = true;
+        return -1;
+    case OPTION_SET:
+        return add_set(cli, optarg) ? -1 : EXIT_USAGE;
     case OPTION_LIMIT:
         return read_number("--limit", optarg, &cli->limit) ? -1 : EXIT_USAGE;
     case OPTION_INTERVAL:
@@ -202,6 +226,7 @@ static int take_option(struct cli *cli, int option, bool *help_r)
             [OPTION_PEOPLE - OPTION_FIRST] = &cli->people,
             [OPTION_CAMPAIGN - OPTION_FIRST] = &cli->campaign,
             [OPTION_WHY - OPTION_FIRST] = &cli->why,
+            [OPTION_SECRET_FILE - OPTION_FIRST] = &cli->secret_file,
         };
 
         if (option < OPTION_FIRST || (size_t)(option - OPTION_FIRST) >= ARRAY_LEN(texts) ||

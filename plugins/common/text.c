@@ -115,9 +115,8 @@ bool text_unpercent(struct text *text, const char *string)
     return true;
 }
 
-void text_base64url(struct text *text, const void *data, size_t len)
+static void encode(struct text *text, const char *digits, const void *data, size_t len)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     const unsigned char *in = data;
     char *out = reserve(text, (len + 2) / 3 * 4), *at = out;
 
@@ -135,6 +134,19 @@ void text_base64url(struct text *text, const void *data, size_t len)
     }
     text->len += (size_t)(at - out);
     text->data[text->len] = '\0';
+}
+
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+void text_base64url(struct text *text, const void *data, size_t len)
+{
+    encode(text, LETTERS "-_", data, len);
+}
+
+void text_base64(struct text *text, const void *data, size_t len)
+{
+    encode(text, LETTERS "+/", data, len);
+    text_add(text, "==", (3 - len % 3) % 3);
 }
 
 static int digit(char c)

@@ -20,6 +20,7 @@ void text_json(struct text *text, const char *string);    /* with its quotes    
 void text_percent(struct text *text, const char *string); /* RFC 3986 unreserved stays */
 bool text_unpercent(struct text *text, const char *string);
 void text_base64url(struct text *text, const void *data, size_t len);
+void text_base64(struct text *text, const void *data, size_t len); /* RFC 4648 4, padded */
 /* Takes both alphabets, padding or none, and passes over line ends. false: bad character. */
 bool text_unbase64(struct text *text, const char *data, size_t len);
 const char *text_of(const struct text *text); /* lent; "" when empty  */

@@ -1,0 +1,447 @@
+/* graph/list.c: what came since: a delta for each folder, all of them in one batch.
+ *
+ * The traps (facts 4.6): there is no delta from now, so the first walk is bounded by a time; a
+ * delta's state can be gone at the start and amid pages (410, SyncStateNotFound), and then only
+ * that folder is walked again, from when it was last read; a page can be empty and have a next; an
+ * entry can come again, since it changed or without a reason; what left a folder comes as @removed.
+ * Below full access no body is asked for, nor a preview, which is body text. */
+#include "cursor.h"
+#include "graph.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    PAGE_MAX = 50,
+    REPORT_SIZE_MAX = 2 * 1024 * 1024, /* of a whole report mail; larger ones go without      */
+    OVERLAP = 3600000,                 /* a walk begins so long before what was read last     */
+};
+
+#define FIELDS                                                                                     \
+    "id,conversationId,internetMessageId,from,toRecipients,subject,receivedDateTime,"              \
+    "sentDateTime,isDraft,categories,internetMessageHeaders"
+
+struct entry { /* a message to hand over */
+    size_t folder;
+    const struct wire_message *message;
+    struct wire_report report;
+};
+struct list {
+    struct graph_job job;
+    int64_t since, began;
+    uint32_t want;
+    size_t limit;
+    char **headers; /* the query's, to hand over */
+    struct cursor cursor;
+    struct wire_part parts[CURSOR_FOLDERS_MAX];
+    struct wire_page pages[CURSOR_FOLDERS_MAX];
+    bool read[CURSOR_FOLDERS_MAX]; /* its page is there and all of it is among the entries */
+    bool cut[CURSOR_FOLDERS_MAX];  /* there, and some of it is not                         */
+    bool behind;                   /* something is left for the next call                  */
+    struct entry entries[PAGE_MAX];
+    size_t count;
+    size_t reporting; /* whose report is being read */
+    size_t good;      /* how many can be handed over; the next one failed */
+    struct graph_failure failure;
+};
+
+static void look_for_reports(struct list *it);
+
+static void release(struct graph_job *job)
+{
+    struct list *it = (struct list *)job;
+
+    for (size_t i = 0; i < it->count; i++)
+        wire_report_free(&it->entries[i].report);
+    for (size_t i = 0; i < CURSOR_FOLDERS_MAX; i++) {
+        free((void *)(uintptr_t)it->parts[i].path);
+        wire_page_free(&it->pages[i]);
+    }
+    wire_parts_clear(it->parts, CURSOR_FOLDERS_MAX);
+    text_list_free(it->headers);
+    cursor_free(&it->cursor);
+}
+
+/* ---- handing over -----------------------------------------------------------------------------
+ */
+
+static int32_t where_of(const char *folder)
+{
+    if (strcmp(folder, "sentitems") == 0)
+        return RIDER_OUTBOUND;
+    if (strcmp(folder, "junkemail") == 0)
+        return RIDER_JUNK;
+    return strcmp(folder, "deleteditems") == 0 ? RIDER_TRASH : RIDER_INBOUND;
+}
+
+/* Exchange puts mails of equal subject into one conversation though they have nothing to do with
+ * each other (facts 4.3): it counts for what says itself that it answers something. */
+static const char *thread_of(const struct wire_message *message, int32_t where)
+{
+    bool answers = wire_header(message, "In-Reply-To") || wire_header(message, "References");
+
+    return where == RIDER_OUTBOUND || answers ? message->conversation : NULL;
+}
+
+/* An entry does not say whether the mail came or changed. What is known by now is passed over when
+ * it arrives again, so its categories are told once more by themselves. */
+static bool hand_over(struct list *it, const struct entry *entry)
+{
+    const struct rider_host *host = it->job.session->host;
+    const struct wire_message *message = entry->message;
+    int32_t where = where_of(it->cursor.folders[entry->folder].name);
+    struct text headers = {0};
+    struct rider_reply reply = {
+        .size = sizeof(reply),
+        .change = RIDER_ARRIVED,
+        .where = where,
+        .provider_id = message->id,
+        .thread_id = thread_of(message, where),
+        .labels = it->want & RIDER_WANT_LABELS ? (const char *const *)message->categories : NULL,
+        .received = message->received,
+        .report_type = entry->report.type,
+        .report = {entry->report.report.data, entry->report.report.len},
+        .returned = {entry->report.returned.data, entry->report.returned.len},
+    };
+    bool taken;
+
+    wire_header_block(message, it->headers, &headers);
+    reply.headers = (struct rider_bytes){headers.data, headers.len};
+    taken = host->list_item(it->job.op, &reply);
+    if (taken && where != RIDER_OUTBOUND && reply.labels && *reply.labels) {
+        reply.change = RIDER_RELABELLED;
+        taken = host->list_item(it->job.op, &reply);
+    }
+    text_free(&headers);
+    return taken;
+}
+
+static void set_text(char **slot, char *value)
+{
+    free(*slot);
+    *slot = value;
+}
+
+/* Behind a page that was handed over whole. */
+static void turn_page(struct list *it, size_t at)
+{
+    struct cursor_folder *folder = &it->cursor.folders[at];
+    struct wire_page *page = &it->pages[at];
+    const char *link = page->next ? page->next : page->delta;
+
+    set_text(&folder->last, NULL);
+    set_text(&folder->link, text_dup(link + strlen(it->job.session->api)));
+    folder->kind = page->next ? 'n' : 'd';
+    if (page->next)
+        it->behind = true;
+    else
+        folder->time = it->began;
+}
+
+/* How many entries were taken; the folders' places move with them. */
+static size_t hand_over_all(struct list *it)
+{
+    size_t done = 0;
+
+    while (done < it->good && hand_over(it, &it->entries[done])) {
+        const struct entry *entry = &it->entries[done++];
+        struct cursor_folder *folder = &it->cursor.folders[entry->folder];
+
+        set_text(&folder->last, text_dup(entry->message->id));
+    }
+    return done;
+}
+
+static void finish(struct list *it)
+{
+    struct rider_page page = {.size = sizeof(page)};
+    struct text bytes = {0};
+    size_t done = hand_over_all(it), stop = CURSOR_FOLDERS_MAX;
+
+    if (!done && it->failure.failure.kind) { /* nothing could be read: say why */
+        graph_job_fail(&it->job, &it->failure);
+        return;
+    }
+    if (done < it->count)
+        stop = it->entries[done].folder;
+    for (size_t i = 0; i < it->cursor.count; i++) {
+        if (it->read[i] && i < stop)
+            turn_page(it, i);
+        else if (it->read[i] || it->cut[i])
+            it->behind = true;
+    }
+    page.more = it->behind || it->failure.failure.kind;
+    cursor_write(&it->cursor, &bytes);
+    page.cursor = (struct rider_bytes){bytes.data, bytes.len};
+    it->job.session->host->list_done(it->job.op, &page);
+    graph_job_free(&it->job);
+    text_free(&bytes);
+}
+
+/* ---- delivery reports -------------------------------------------------------------------------
+ */
+
+static bool wants_report(const struct list *it, const struct entry *entry)
+{
+    const char *type = wire_header(entry->message, "Content-Type");
+
+    return type && it->want & RIDER_WANT_REPORT && it->job.session->may & GRAPH_MAY_READ &&
+           text_fold_find(type, "multipart/report") == type + strspn(type, " \t") &&
+           where_of(it->cursor.folders[entry->folder].name) != RIDER_OUTBOUND;
+}
+
+/* Else the mail is handed over without its report: a list must never stand still for good. */
+static bool waiting_helps(const struct rider_failure *failure)
+{
+    return failure->kind == RIDER_TRANSIENT || failure->kind == RIDER_THROTTLED ||
+           failure->code == 401;
+}
+
+static void got_report(struct graph_job *job, const struct rider_http_response *response)
+{
+    struct list *it = (struct list *)job;
+    struct graph_failure failure;
+
+    if (graph_ok(response)) {
+        if (response->body.len && response->body.len <= REPORT_SIZE_MAX)
+            wire_report_read(&it->entries[it->reporting].report, response->body.data,
+                             response->body.len);
+    } else {
+        graph_failure_read(job->session->host, job->method, job->doing, response, &failure);
+        if (waiting_helps(&failure.failure)) {
+            graph_failure_read(job->session->host, job->method, job->doing, response, &it->failure);
+            it->good = it->reporting; /* what comes before it can still be handed over */
+            finish(it);
+            return;
+        }
+    }
+    it->reporting++;
+    look_for_reports(it);
+}
+
+/* Only of delivery reports is the whole mail read, and never of another. */
+static void look_for_reports(struct list *it)
+{
+    struct text path = {0};
+
+    while (it->reporting < it->good && !wants_report(it, &it->entries[it->reporting]))
+        it->reporting++;
+    if (it->reporting >= it->good) {
+        finish(it);
+        return;
+    }
+    text_str(&path, "/me/messages/");
+    text_percent(&path, it->entries[it->reporting].message->id);
+    text_str(&path, "/$value");
+    graph_job_get(&it->job, "messages.get", path.data, got_report);
+    text_free(&path);
+}
+
+/* ---- the folders' pages -----------------------------------------------------------------------
+ */
+
+/* Nothing to say of it: gone from here, a draft, or from before `since`. */
+static bool is_silent(const struct list *it, const struct wire_message *message)
+{
+    return message->removed || message->draft ||
+           (message->received && message->received < it->since);
+}
+
+/* Takes what follows `last` in the page; all of it when `last` is no longer there. */
+static void choose(struct list *it, size_t at)
+{
+    const struct wire_page *page = &it->pages[at];
+    const char *last = it->cursor.folders[at].last;
+    size_t from = 0;
+
+    for (size_t i = 0; last && i < page->count; i++) {
+        if (strcmp(page->messages[i].id, last) == 0)
+            from = i + 1;
+    }
+    for (size_t i = from; i < page->count; i++) {
+        if (is_silent(it, &page->messages[i]))
+            continue;
+        if (it->count == it->limit) {
+            it->cut[at] = true;
+            return;
+        }
+        it->entries[it->count++] = (struct entry){.folder = at, .message = &page->messages[i]};
+    }
+    it->read[at] = true;
+}
+
+static bool link_is_good(const struct list *it, const char *link)
+{
+    const char *api = it->job.session->api;
+    size_t len = strlen(api);
+
+    return !link || (strncmp(link, api, len) == 0 && link[len] == '/' &&
+                     strlen(link + len) <= CURSOR_LINK_MAX);
+}
+
+/* A link that leads elsewhere is not followed: a token would go there. */
+static void take_page(struct list *it, size_t at)
+{
+    const struct wire_part *part = &it->parts[at];
+    struct wire_page *page = &it->pages[at];
+
+    if (wire_page_read(page, part->answer.data, part->answer.len) < 0 ||
+        (!page->next && !page->delta))
+        graph_failure_say(&it->failure, RIDER_BROKEN, RIDER_MAILBOX,
+                          "Graph's answer to a delta of %s cannot be read",
+                          it->cursor.folders[at].name);
+    else if (!link_is_good(it, page->next) || !link_is_good(it, page->delta))
+        graph_failure_say(&it->failure, RIDER_BROKEN, RIDER_MAILBOX,
+                          "Graph's delta of %s goes on at another place than the configured API; "
+                          "it is not followed",
+                          it->cursor.folders[at].name);
+    else
+        choose(it, at);
+}
+
+/* Only this folder is walked again, and from not long before it was last read. */
+static void start_again(struct list *it, size_t at)
+{
+    struct cursor_folder *folder = &it->cursor.folders[at];
+    int64_t from = folder->kind == 'd' ? folder->time - OVERLAP : folder->time;
+
+    folder->time = from > it->since ? from : it->since;
+    folder->kind = 's';
+    set_text(&folder->link, NULL);
+    set_text(&folder->last, NULL);
+    it->behind = true;
+}
+
+static bool is_named_by_config(const struct list *it, size_t at)
+{
+    return at >= 3 && it->cursor.folders[at].kind == 's';
+}
+
+static void take_part(struct list *it, size_t at)
+{
+    const struct rider_host *host = it->job.session->host;
+    struct graph_failure failure;
+    struct wire_part *part = &it->parts[at];
+
+    if (part->status >= 200 && part->status < 300) {
+        take_page(it, at);
+        return;
+    }
+    if (part->status == 424) { /* the one before it failed, and it was not tried */
+        it->behind = true;
+        return;
+    }
+    graph_part_failure(&it->job, part, &failure);
+    if (failure.failure.kind == RIDER_CURSOR_LOST && it->cursor.folders[at].kind != 's') {
+        start_again(it, at);
+    } else if (failure.failure.kind == RIDER_ABSENT && is_named_by_config(it, at)) {
+        if (host->log)
+            host->log(host, 1, "there is no folder %s in this mailbox: look at `folders`",
+                      it->cursor.folders[at].name);
+    } else {
+        graph_part_failure(&it->job, part, &it->failure);
+    }
+}
+
+static void got_parts(struct graph_job *job, const struct rider_http_response *response)
+{
+    struct list *it = (struct list *)job;
+
+    if (graph_parts_take(job, response, it->parts, it->cursor.count, &it->failure) < 0) {
+        graph_job_fail(job, &it->failure);
+        return;
+    }
+    for (size_t i = 0; i < it->cursor.count && !it->failure.failure.kind; i++)
+        take_part(it, i);
+    it->good = it->count;
+    look_for_reports(it);
+}
+
+static void walk_path(struct text *path, const struct cursor_folder *folder)
+{
+    time_t since = (time_t)(folder->time / 1000);
+    char when[32] = "1970-01-01T00:00:00Z";
+    struct tm tm;
+
+    if (folder->time > 0 && gmtime_r(&since, &tm))
+        strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+    text_str(path, "/me/mailFolders/");
+    text_percent(path, folder->name);
+    text_printf(path, "/messages/delta?$select=" FIELDS "&$filter=receivedDateTime%%20ge%%20%s",
+                when);
+}
+
+static void ask_all(struct list *it)
+{
+    char prefer[48];
+
+    snprintf(prefer, sizeof(prefer), "odata.maxpagesize=%zu", it->limit);
+    for (size_t i = 0; i < it->cursor.count; i++) {
+        struct text path = {0};
+
+        if (it->cursor.folders[i].link)
+            text_str(&path, it->cursor.folders[i].link);
+        else
+            walk_path(&path, &it->cursor.folders[i]);
+        it->parts[i] = (struct wire_part){.verb = "GET", .path = path.data, .prefer = prefer};
+    }
+    graph_job_parts(&it->job, "messages.delta", GRAPH_READING, it->parts, it->cursor.count,
+                    got_parts);
+    for (size_t i = 0; i < it->cursor.count; i++)
+        it->parts[i].prefer = NULL;
+}
+
+/* ---- the operation ----------------------------------------------------------------------------
+ */
+
+/* The folders of the session, each where the cursor has it. */
+static void place_folders(struct list *it, struct cursor *before)
+{
+    for (char **name = it->job.session->folders; *name && it->cursor.count < CURSOR_FOLDERS_MAX;
+         name++) {
+        struct cursor_folder *known = cursor_folder(before, *name);
+        struct cursor_folder *folder = &it->cursor.folders[it->cursor.count++];
+
+        if (known) {
+            *folder = *known;
+            *known = (struct cursor_folder){.name = text_dup("")};
+        } else {
+            *folder = (struct cursor_folder){text_dup(*name), 's', it->since, NULL, NULL};
+        }
+    }
+}
+
+static void cursor_lost(struct rider_session *session, struct rider_op *op)
+{
+    struct graph_failure failure;
+
+    graph_failure_say(&failure, RIDER_CURSOR_LOST, RIDER_MAILBOX,
+                      "the cursor of the last reading can't be read: the mailbox is listed again");
+    session->host->fail(op, &failure.failure);
+}
+
+void graph_list(struct rider_session *session, struct rider_op *op, const struct rider_query *query)
+{
+    struct cursor before = {0};
+    struct list *it;
+
+    if (!(session->may & GRAPH_MAY_LIST)) {
+        graph_unsupported(session, op, "listing answers");
+        return;
+    }
+    if (query->cursor.len && cursor_read(&before, query->cursor) < 0) {
+        cursor_lost(session, op);
+        return;
+    }
+    it = graph_job_new(session, op, sizeof(*it), release);
+    it->since = query->since > 0 ? query->since : 0;
+    it->began = session->host->wall_clock(session->host);
+    it->want = query->want;
+    it->limit = query->limit && query->limit < PAGE_MAX ? query->limit : PAGE_MAX;
+    it->headers = text_list_dup(query->headers);
+    place_folders(it, &before);
+    cursor_free(&before);
+    ask_all(it);
+}

@@ -1,6 +1,7 @@
 /* control/api_mailboxes.c: /v1/mailboxes: add, invite, pause, check, disconnect. */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "campaign/zones.h"
 #include "config/daemon.h"
 #include "control/internal.h"
@@ -10,6 +11,7 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <microhttpd.h>
 #include <string.h>
 
 enum { BODY_MAX = 16 * 1024, SECRET_BODY_MAX = 4 * 1024, STALE_MS = 15 * 60 * 1000 };
@@ -185,12 +187,19 @@ static void trim_end(struct buf *secret)
 static void give_secret(struct exchange *exchange)
 {
     auto_free char *proof = exchange_query(exchange, "proof");
+    const char *type = exchange_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE);
     struct buf *body = &exchange->body;
     uint64_t id;
 
     if (!ask_mailbox(exchange, &id))
         return;
     trim_end(body);
+    if (type && text_starts_fold(type, "application/")) { /* it would be taken for the password */
+        exchange_refuse(exchange, 422, "the secret was not taken",
+                        "the body is the secret itself, as text/plain, not JSON or a form",
+                        "send it with Content-Type: text/plain");
+        return;
+    }
     if (body->len != strlen(buf_text(body))) {
         exchange_refuse(exchange, 422, "the secret was not taken", "it has a NUL in it",
                         "is it the right file?");

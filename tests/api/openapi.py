@@ -212,6 +212,7 @@ def ask_secrets(api, rig):
     api.ask("POST", "/v1/mailboxes", {"address": "cara@acme.example", "provider": "acme",
                                       "settings": {"mood": {}}}, expect=422)
     api.ask(*secret, "", "text/plain", expect=422)
+    api.ask(*secret, {"secret": "canary"}, expect=422)
     api.ask(*secret, "a\0b", "text/plain", expect=422)
     api.ask(*secret, "x" * 5000, "text/plain", expect=413)
     api.ask("POST", "/v1/mailboxes/ana%40acme.example/secret", "canary", "text/plain", expect=409)

@@ -52,9 +52,9 @@ class MailRig(Rig):
             url = about["h2"]
             settings.update({
                 "client_id": "cid", "client_secret_file": self.secret_file("acme.secret", SECRET),
-                "auth_url": url + "/o/oauth2/v2/auth", "token_url": url + "/token",
-                "revoke_url": url + "/revoke", "userinfo_url": url + "/v1/userinfo",
-                "scopes": "https://mail.google.com/", "sasl": self.oauth})
+                "authorize_url": url + "/o/oauth2/v2/auth", "token_url": url + "/token",
+                "revoke_url": url + "/revoke", "scopes": "https://mail.google.com/",
+                "sasl": self.oauth.upper()})
         settings.update(self.settings)
         return settings
 

@@ -24,6 +24,7 @@ struct rider_session {
     char *address;
     char *smtp_url, *imap_url; /* imap_url NULL: sends only */
     char **folders;            /* listed beside INBOX, Junk and Sent */
+    char *sent_folder;         /* as configured, modified UTF-7; NULL: by special use */
     enum sent_copy sent;
     enum label_by labels;
     struct smtp *smtp;        /* made by smtp.c when it is first needed */
@@ -35,6 +36,9 @@ struct rider_session {
 
 /* The config value (the mailbox's own first), or the fallback where it is not there or empty. */
 const char *session_config(const struct rider_host *host, const char *key, const char *fallback);
+/* The folder of sent mail, as the server names it, once the IMAP line is ready; NULL: none known.
+ */
+const char *session_sent_folder(const struct rider_session *session);
 /* Keeps `len` bytes of what may be put into a log or a failure: printable ASCII, the rest as '?'.
  */
 void text_clean(struct text *out, const void *data, size_t len, size_t max);
@@ -77,5 +81,6 @@ void plugin_read(struct rider_session *, struct rider_op *, const char *provider
 void plugin_label(struct rider_session *, struct rider_op *, const struct rider_label_change *);
 void plugin_watch(struct rider_session *, struct rider_op *, const struct rider_watch *);
 void plugin_unwatch(struct rider_session *, struct rider_op *);
+bool watch_cancel(struct rider_session *session, struct rider_op *op); /* false: not its op */
 void watch_close(struct rider_session *session); /* without a word: the session closes */
 #endif

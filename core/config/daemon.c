@@ -349,6 +349,29 @@ static void check_clock(const struct check *root, const struct config_daemon *co
     }
 }
 
+/* A login in the clear is for stand-ins: never where somebody could listen. */
+static void check_plain(const struct check *root, const struct config_provider *provider)
+{
+    struct check providers, map, at;
+    bool plain = false;
+
+    for (size_t i = 0; i < provider->setting_count; i++)
+        plain = plain || (strcmp(provider->settings[i].key, "plain") == 0 &&
+                          text_same(provider->settings[i].value, "true"));
+    for (size_t i = 0; plain && i < provider->setting_count; i++) {
+        const struct config_setting *setting = &provider->settings[i];
+
+        if ((!text_starts_fold(setting->value, "imap://") &&
+             !text_starts_fold(setting->value, "smtp://")) ||
+            config_url_is_loopback(setting->value))
+            continue;
+        if (check_get(root, "providers", &providers) &&
+            check_get(&providers, provider->name, &map) && check_get(&map, "plain", &at))
+            check_wrong(&at, "leave it out, so that STARTTLS is needed, or write imaps and smtps",
+                        "the login to %s would go out in the clear", setting->value);
+    }
+}
+
 static void check_key_file(const struct check *root, const struct config_daemon *config)
 {
     size_t len = config->data ? strlen(config->data) : 0;
@@ -395,6 +418,8 @@ static void take_all(const struct check *root, struct config_daemon *config)
     take_holidays(root, config);
     take_providers(root, config);
     check_clock(root, config);
+    for (size_t i = 0; i < config->provider_count; i++)
+        check_plain(root, &config->providers[i]);
     check_key_file(root, config);
 }
 

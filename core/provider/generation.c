@@ -159,6 +159,8 @@ int generation_load(struct provider *provider, char **settings, struct buf *erro
         r = settings_check(&generation->table, provider->name, generation->settings, error);
     if (r >= 0)
         r = check_limits(generation, error);
+    if (r >= 0)
+        r = settings_check_lines(provider->name, (const char *const *)generation->settings, error);
     if (r >= 0) {
         generation->desk = seat_new(generation, NULL);
         r = read_oauth(generation, error);
@@ -215,7 +217,7 @@ static void unload(struct generation *generation)
 {
     if (generation->lost_timers || generation->lost_requests) {
         auto_free char *why = mem_printf("after its last mailbox was closed it still held %zu "
-                                         "timers and %zu requests",
+                                         "timers and %zu requests or lines",
                                          generation->lost_timers, generation->lost_requests);
         park(generation, why);
         return;
@@ -284,6 +286,9 @@ void generation_count(const struct generation *generation,
             status->timers++;
         }
         LIST_EACH (at, &seat->requests) {
+            status->requests++;
+        }
+        LIST_EACH (at, &seat->streams) {
             status->requests++;
         }
     }

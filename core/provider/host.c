@@ -121,10 +121,10 @@ static const void *host_extension(const struct rider_host *host, const char *id,
         const char *id;
         const void *table;
         size_t size;
-    } lent[] = {{RIDER_PUSH, &push_host, sizeof(push_host)}};
+    } lent[] = {{RIDER_PUSH, &push_host, sizeof(push_host)},
+                {RIDER_STREAM, &stream_table, sizeof(stream_table)}};
 
-    (void)host;
-    for (size_t i = 0; id && i < ARRAY_LEN(lent); i++)
+    for (size_t i = 0; seat_of(host)->session && id && i < ARRAY_LEN(lent); i++)
         if (strcmp(lent[i].id, id) == 0 && min_size <= lent[i].size)
             return lent[i].table;
     return NULL; /* a plugin asks, and goes without */

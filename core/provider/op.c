@@ -39,7 +39,8 @@ void op_weigh(struct provider_op *op)
     if (!op || op->state != OP_RUNNING)
         return;
     for_budget = op->waiting > 0 && op->flying == 0;
-    for_timer = list_empty(&op->requests) && !list_empty(&op->seat->timers);
+    for_timer =
+        list_empty(&op->requests) && list_empty(&op->streams) && !list_empty(&op->seat->timers);
     op_busy(op, !for_budget && !for_timer);
 }
 
@@ -113,6 +114,7 @@ void op_end(struct provider_op *op)
 
     assert(op->state == OP_RUNNING);
     release_requests(op, op->result.failure != NULL);
+    streams_release(op, op->result.failure != NULL);
     op->state = OP_ENDED;
     loop_timer_stop(op->timer);
     judge(op);
@@ -147,6 +149,9 @@ void op_retire(struct provider_op *op)
 {
     LIST_EACH_SAFE (node, &op->requests) {
         request_leave_op(LIST_ENTRY(node, struct rider_http, of_op));
+    }
+    LIST_EACH_SAFE (node, &op->streams) {
+        stream_leave_op(LIST_ENTRY(node, struct rider_stream, of_op));
     }
     op_busy(op, false);
     list_remove(&op->node);
@@ -200,6 +205,9 @@ void op_cancel(struct provider_op *op, bool asked)
     LIST_EACH_SAFE (node, &op->requests) {
         request_stop(LIST_ENTRY(node, struct rider_http, of_op), "cancelled");
     }
+    LIST_EACH_SAFE (node, &op->streams) {
+        stream_stop(LIST_ENTRY(node, struct rider_stream, of_op), "cancelled");
+    }
 }
 
 void provider_cancel(struct provider_op *op)
@@ -224,6 +232,7 @@ struct provider_op *op_begin(struct provider_session *session, enum op_kind kind
     list_init(&op->node);
     list_init(&op->queue);
     list_init(&op->requests);
+    list_init(&op->streams);
     list_add(&op->seat->ops, &op->node);
     handle_add(op, HANDLE_OP);
     op->timer = loop_timer_new(set->loop, overdue, op);

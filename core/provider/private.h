@@ -5,7 +5,8 @@
  * generation: the plugin's rider_session with the host table that it was given. A reload gives each
  * session a new seat, and the old ones drain.
  *
- *   provider_set -> provider -> generation -> seat -> provider_op, rider_timer, rider_http
+ *   provider_set -> provider -> generation -> seat -> provider_op, rider_timer, rider_http,
+ *                                                     rider_stream
  *                            -> provider_session -> seat (current, and draining ones)
  *
  * No seat is closed, and nobody's `done` called, while plugin code may be on the stack: all of
@@ -16,8 +17,10 @@
 #include "base/map.h"
 #include "net/http.h"
 #include "net/loop.h"
+#include "net/stream.h"
 #include "net/watchdog.h"
 #include "postrider/ext/push.h"
+#include "postrider/ext/stream.h"
 #include "provider/budget.h"
 #include "provider/copy.h"
 #include "provider/session.h"
@@ -33,9 +36,10 @@ struct provider_set {
     uint32_t drain_grace, cancel_grace;
     struct watchdog *watchdog; /* or NULL */
     struct list providers;
-    struct loop_timer *turn; /* these four are worked off in it        */
+    struct loop_timer *turn; /* these five are worked off in it        */
     struct list ended;       /* provider_op.queue                      */
     struct list answered;    /* rider_http.queue: answered by ourselves */
+    struct list fallen;      /* rider_stream.queue: ended, not yet told */
     struct list changed;     /* provider_session.changed               */
     struct list leaving;     /* seat.leaving: may be closed            */
 };
@@ -80,7 +84,7 @@ struct seat {
     struct rider_mailbox mailbox;
     struct list node, of_session, leaving;
     struct list ops, abandoned; /* provider_op.node                        */
-    struct list timers, requests;
+    struct list timers, requests, streams;
     bool closing; /* no new operations; closed when the last has ended */
 };
 
@@ -125,7 +129,7 @@ struct provider_op {
     enum op_kind kind;
     enum op_state state;
     struct seat *seat;
-    struct list node, queue, requests;
+    struct list node, queue, requests, streams;
     unsigned waiting, flying; /* of its requests                      */
     struct arena arena;
     struct rider_message message;
@@ -152,6 +156,26 @@ struct rider_timer {
     struct loop_timer *timer;
     void (*fire)(void *);
     void *arg;
+};
+
+enum line_state { STREAM_ASKING, STREAM_OPENING, STREAM_OPEN, STREAM_FALLEN };
+struct rider_stream {
+    struct list node, of_op, queue;
+    struct seat *seat;
+    struct provider_op *op; /* what is written now is written for it, or NULL */
+    enum line_state state;
+    char *origin, *token; /* token: the bearer token that is being tried     */
+    int64_t until;        /* monotonic: open by then                         */
+    struct loop_timer *timer;
+    struct rider_stream_events events;
+    void *arg;
+    struct stream *line;
+    struct stream_ticket *ticket;
+    bool renewed;
+    uint64_t mark;      /* what commits ends here, in all bytes written; 0: nothing does, or it was
+                           answered                                                */
+    struct arena arena; /* for failure */
+    struct rider_failure failure;
 };
 
 enum http_state { HTTP_WAITING, HTTP_TOKEN, HTTP_FLYING, HTTP_ANSWERED };
@@ -201,7 +225,7 @@ void session_news(struct provider_session *session, unsigned news);
 void session_tell(struct provider_session *session); /* in the turn                       */
 
 /* -- handles.c: what a plugin may hand back, by address alone --------------------------------- */
-enum handle { HANDLE_NONE, HANDLE_OP, HANDLE_TIMER, HANDLE_HTTP };
+enum handle { HANDLE_NONE, HANDLE_OP, HANDLE_TIMER, HANDLE_HTTP, HANDLE_STREAM };
 void handle_add(const void *pointer, enum handle handle);
 void handle_drop(const void *pointer);
 enum handle handle_of(const void *pointer);
@@ -266,6 +290,16 @@ void request_stop(struct rider_http *http, const char *why); /* ends with status
 void request_drop(struct rider_http *http); /* ends without `done`                         */
 void request_leave_op(struct rider_http *http);
 void session_pump(struct provider_session *session); /* starts what fits its budgets        */
+
+/* -- stream.c: postrider/ext/stream.h ---------------------------------------------------------- */
+extern const struct rider_streams stream_table;
+void stream_fallen(struct rider_stream *stream); /* a STREAM_FALLEN one, in the turn          */
+void stream_stop(struct rider_stream *stream, const char *why); /* ends TRANSIENT, soon       */
+void stream_drop(struct rider_stream *stream);                  /* ends without closed()      */
+void stream_leave_op(struct rider_stream *stream);
+void streams_release(struct provider_op *op, bool failed); /* the operation is over           */
+bool settings_plain(const char *const *settings);
+int settings_check_lines(const char *provider, const char *const *settings, struct buf *error);
 
 /* -- op.c ------------------------------------------------------------------------------------- */
 const char *op_name(enum op_kind kind);

@@ -33,6 +33,7 @@ int provider_set_new(const struct provider_set_options *options, struct buf *err
     list_init(&set->providers);
     list_init(&set->ended);
     list_init(&set->answered);
+    list_init(&set->fallen);
     list_init(&set->changed);
     list_init(&set->leaving);
     set->turn = loop_timer_new(set->loop, set_turn, set);

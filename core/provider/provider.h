@@ -44,7 +44,8 @@ void provider_set_watch(struct provider_set *set, struct watchdog *watchdog);
  * the provider's part of the config. Keys that the plugin marks secret, and client_secret*, are
  * not handed to it. The host's own keys: limits.in_flight, limits.units, limits.per_ms,
  * limits.sends_per_minute, limits.recipients_per_day (each mailbox, in place of the plugin's),
- * the same under limits.provider. (all mailboxes together), settle (ms, may only raise). */
+ * the same under limits.provider. (all mailboxes together), settle (ms, may only raise), and for
+ * lines (ext/stream.h) sasl and plain. */
 int provider_set_add(struct provider_set *set, const char *name, const char *file,
                      const char *const *settings, struct buf *error);
 

@@ -52,6 +52,7 @@ struct seat *seat_new(struct generation *generation, struct provider_session *se
     list_init(&seat->abandoned);
     list_init(&seat->timers);
     list_init(&seat->requests);
+    list_init(&seat->streams);
     return seat;
 }
 
@@ -121,7 +122,7 @@ void seat_check(struct seat *seat)
 static void take_back(struct seat *seat)
 {
     struct generation *generation = seat->generation;
-    size_t timers = 0, requests = 0;
+    size_t timers = 0, requests = 0, streams = 0;
 
     LIST_EACH (node, &seat->requests) { /* none of them may set out while others are dropped */
         list_remove(&LIST_ENTRY(node, struct rider_http, node)->queue);
@@ -135,13 +136,19 @@ static void take_back(struct seat *seat)
         requests += http->state != HTTP_ANSWERED;
         request_drop(http);
     }
-    if (timers || requests)
+    LIST_EACH_SAFE (node, &seat->streams) {
+        struct rider_stream *stream = LIST_ENTRY(node, struct rider_stream, node);
+        streams += stream->state != STREAM_FALLEN;
+        stream_drop(stream);
+    }
+    if (timers || requests || streams)
         seat_log(seat, LOG_LEVEL_WARN,
-                 "the plugin closed this mailbox while it held %zu timers and %zu requests", timers,
-                 requests);
-    misdeeds.held_at_close += timers + requests;
+                 "the plugin closed this mailbox while it held %zu timers, %zu requests and %zu "
+                 "lines",
+                 timers, requests, streams);
+    misdeeds.held_at_close += timers + requests + streams;
     generation->lost_timers += timers;
-    generation->lost_requests += requests;
+    generation->lost_requests += requests + streams;
 }
 
 void seat_close(struct seat *seat)

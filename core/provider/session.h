@@ -68,9 +68,11 @@ size_t provider_session_busy(const struct provider_session *session); /* operati
  * What the host decides, whatever the plugin said (postrider/failure.h):
  *   - a failed send of which a request other than GET or HEAD left this machine without a 2xx or
  *     4xx coming back is UNCERTAIN, and so is one whose answer could not be read (BROKEN);
+ *   - a failed send whose committing bytes (ext/stream.h) left on a line without the plugin having
+ *     said that they were answered is UNCERTAIN; what has not left by then never will;
  *   - an unknown kind, a malformed answer, or an end at the deadline is UNCERTAIN for a send that
  *     left, else TRANSIENT; a success that makes no sense is UNCERTAIN for a send, else BROKEN;
- *   - where a token could not be had, the failure is the credential source's.
+ *   - where a token or login could not be had, the failure is the credential source's.
  * What the mailbox can't do now ends as UNSUPPORTED without reaching the plugin. */
 struct provider_result {                   /* lent during `done`, as all it points to  */
     const struct rider_failure *failure;   /* NULL: it worked                          */
@@ -81,7 +83,8 @@ struct provider_result {                   /* lent during `done`, as all it poin
     const struct rider_labelled *labelled; /* label                                   */
     const struct rider_watched *watched;   /* watch                                   */
     bool left; /* a request that may have changed something left this machine and got neither
-                  2xx nor 4xx; also set where the operation worked in the end            */
+                  2xx nor 4xx, or what commits left on a line and was not answered; also set
+                  where the operation worked in the end                                  */
 };
 typedef void provider_done_fn(void *arg, const struct provider_result *result);
 /* false: not taken, and the page's cursor will not cover it. The reply is of full size and lent

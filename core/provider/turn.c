@@ -28,6 +28,8 @@ void set_turn(void *arg)
         op_deliver(LIST_ENTRY(take_first(&set->ended), struct provider_op, queue));
     while (!list_empty(&set->answered))
         request_answer(LIST_ENTRY(take_first(&set->answered), struct rider_http, queue));
+    while (!list_empty(&set->fallen))
+        stream_fallen(LIST_ENTRY(take_first(&set->fallen), struct rider_stream, queue));
     while (!list_empty(&set->changed)) {
         session_tell(LIST_ENTRY(take_first(&set->changed), struct provider_session, changed));
     }

@@ -3,7 +3,7 @@
 mail_server.py DIR NAME... prints a port of 127.0.0.1 for each NAME, then serves until its parent
 is gone. NAME is imap, imaps, smtp or smtps, then flaws, joined by "-": "imap-inject". server.pem
 is in DIR. What it was asked to believe is its own: user ana@acme.example, password "open sesame",
-token "token-good". After the login it knows "TAG VERB [WORD]" with SMTP too:
+token "token-good" ("token-1", "token-2" with the flaw first, second). After the login it knows "TAG VERB [WORD]" with SMTP too:
 
   ECHO text   answers OK text          HOW      how the login was made
   GIVE n      n bytes of x, then OK    TAKE n   reads n bytes, then OK; NAP first with DEAF
@@ -76,7 +76,8 @@ class Line:
                 user = blob.split(",")[1][2:]
                 word = [p for p in blob.split("\1") if p.startswith("auth=")][0][5:]
         self.blob = base64.b64encode(word.encode()).decode()
-        good = PASSWORD if mechanism in ("PLAIN", "LOGIN") else "Bearer " + TOKEN
+        token = "token-1" if self.has("first") else "token-2" if self.has("second") else TOKEN
+        good = PASSWORD if mechanism in ("PLAIN", "LOGIN") else "Bearer " + token
         self.how, self.word = mechanism, word
         if user == USER and word == good and not self.has("refuse"):
             return True

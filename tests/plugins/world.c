@@ -69,6 +69,13 @@ static void serve(void *arg, const struct standin_request *request, struct stand
 
 void world_init(struct world *world)
 {
+    world_init_login(world, NULL);
+}
+
+void world_init_login(struct world *world,
+                      void (*login)(void *arg, uint64_t mailbox, const char *refused,
+                                    credential_login_fn *got, void *got_arg))
+{
     char dir[] = "/tmp/provider-test-XXXXXX";
     struct provider_set_options options;
 
@@ -88,7 +95,7 @@ void world_init(struct world *world)
         .http = world->http,
         .data_dir = world->data,
         .plugins_dir = world->plugins,
-        .credentials = {.arg = world, .token = token},
+        .credentials = {.arg = world, .token = token, .login = login},
         .drain_grace = 300,
         .cancel_grace = 100,
     };

@@ -26,6 +26,10 @@ struct world {
 };
 
 void world_init(struct world *world);
+/* The same, with a credential source that gives logins: see credential.h; its arg is the world. */
+void world_init_login(struct world *world,
+                      void (*login)(void *arg, uint64_t mailbox, const char *refused,
+                                    credential_login_fn *got, void *got_arg));
 void world_finish(struct world *world);
 /* Copies BINARY_DIR/tests/odd/<from> to plugins/<to>, as mv would: complete at once. */
 void world_put(struct world *world, const char *from, const char *to);

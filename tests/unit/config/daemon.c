@@ -130,6 +130,9 @@ static void test_mistakes(void **state)
     refused("data: /d\nproviders: {g: {plugin: g.so, operation_timeout: 1h}}\n",
             "no time to wait for a provider");
     refused("data: /d\nproviders: {g: {plugin: g.so, promise: slow}}\n", "strict, fast");
+    refused("data: /d\nproviders: {g: {plugin: g.so, smtp: \"smtp://127.0.0.1\",\n"
+            "  imap: \"imap://mail.acme.example\", plain: true}}\n",
+            "providers.g.plain: the login to imap://mail.acme.example would go out in the clear");
 }
 
 /* A secret in the wrong place is not repeated in the mistake. */

@@ -157,6 +157,11 @@ static void write_tally(const struct control *control, struct buf *out)
                (unsigned long long)tally.filed);
     buf_printf(out, "postrider_copies_total{end=\"given_up\"} %llu\n",
                (unsigned long long)tally.unfiled);
+    head(out, "postrider_push_hints_total", "counter",
+         "How often providers said that there is news.");
+    buf_printf(out, "postrider_push_hints_total %llu\n", (unsigned long long)tally.hints);
+    head(out, "postrider_push_watches", "gauge", "Mailboxes whose provider would say so now.");
+    buf_printf(out, "postrider_push_watches %zu\n", tally.watches);
 }
 
 void metrics_write(struct control *control, struct buf *out)

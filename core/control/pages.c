@@ -11,7 +11,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
-enum { FORM_MAX = 8 * 1024 };
+enum { FORM_MAX = 8 * 1024, NOTICE_MAX = 256 * 1024 };
 
 /* -- opting out: GET changes nothing (mail scanners open every link), POST does (RFC 8058)  */
 
@@ -126,6 +126,8 @@ const struct route page_routes[] = {
     {.method = "GET", .path = "/oauth/cb/{provider}", .act = connect_callback},
     {.method = "GET", .path = "/u/{token}", .act = optout_show},
     {.method = "POST", .path = "/u/{token}", .act = optout_act, .body = FORM_MAX},
+    {.method = "GET", .path = "/push/{provider}/{token}", .act = push_notice},
+    {.method = "POST", .path = "/push/{provider}/{token}", .act = push_notice, .body = NOTICE_MAX},
     {.method = "GET", .path = "/health", .act = health},
     {NULL},
 };

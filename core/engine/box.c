@@ -27,7 +27,8 @@ struct box *box_of(struct engine *engine, uint64_t mailbox)
 
 bool box_quiet(const struct box *box)
 {
-    return !box->sending && !box->listing && !box->planning && !box->asking && !box->working;
+    return !box->sending && !box->listing && !box->planning && !box->asking && !box->working &&
+           !box->push.watch.leaving;
 }
 
 bool box_idle(const struct box *box)
@@ -200,6 +201,11 @@ static int64_t earliest(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static int64_t latest(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 static int64_t doubt_at(const struct box *box)
 {
     int64_t at = INT64_MAX;
@@ -250,9 +256,11 @@ static void box_act(struct box *box, int64_t now)
     if (!box->working && box->work_at <= now && box->hold_label <= now)
         work_start(box);
     if (!box->listing && can(box, RIDER_CAN_LIST) && box->hold_list <= now &&
-        (box->poll_at <= now ||
+        (box->poll_at <= now || push_hinted(box, now) ||
          (!box->list_failures && may_mint(box, now) && box_room(box) && due_for_listing(box, now))))
         poll_start(box);
+    if (push_watch_at(box) <= now && can(box, RIDER_CAN_LIST) && box->hold_list <= now)
+        push_watch(box);
     if (may_mint(box, now) && box_room(box) && fresh(box, now))
         plan_start(box);
 }
@@ -262,7 +270,9 @@ static void box_arm(struct box *box, int64_t now)
     int64_t next = INT64_MAX, at;
 
     if (!box->listing && can(box, RIDER_CAN_LIST))
-        next = earliest(next, box->poll_at > box->hold_list ? box->poll_at : box->hold_list);
+        next = latest(earliest(box->poll_at, push_hint_at(box)), box->hold_list);
+    if (push_watch_at(box) != INT64_MAX && can(box, RIDER_CAN_LIST))
+        next = earliest(next, latest(push_watch_at(box), box->hold_list));
     if (!box->planning && box_room(box) > 0 && box->plan_at != INT64_MAX) {
         at = box->plan_at > box->hold_send ? box->plan_at : box->hold_send;
         if (provider_session_send_at(box->session) > at)
@@ -325,7 +335,7 @@ static void box_turn(void *arg)
     box->posted = false;
     send_pump(box);
     if (box->closing || box->engine->stopping || box->engine->frozen) {
-        if (box->closing && box->session && box_quiet(box)) {
+        if (box->closing && box->session && box_quiet(box) && !push_leave(box)) {
             struct provider_session *session = box->session;
 
             box->session = NULL;
@@ -446,8 +456,12 @@ static bool box_session(struct box *box)
                                          .connected_at = box->mailbox.connected_at,
                                          .tenant = box->mailbox.tenant,
                                          .settings = (const char *const *)settings};
-    struct provider_memory memory = {
-        .arg = box, .get = memory_get, .put = memory_put, .can_changed = memory_can_changed};
+    struct provider_memory memory = {.arg = box,
+                                     .get = memory_get,
+                                     .put = memory_put,
+                                     .can_changed = memory_can_changed,
+                                     .hint = push_hint,
+                                     .lost = push_lost};
     auto_buf struct buf error = {0};
     int r = provider_session_open(box->engine->options.providers, box->mailbox.provider, &info,
                                   &memory, &error, &box->session);
@@ -478,6 +492,7 @@ void box_begin(struct engine *engine, uint64_t mailbox)
         return;
     }
     recover_start(box);
+    push_open(box);
     box_wake(box);
 }
 

@@ -207,7 +207,12 @@ void engine_stop(struct engine *engine, int64_t grace, void (*drained)(void *arg
 
 void engine_tally(const struct engine *engine, struct engine_tally *tally_r)
 {
+    const struct box *box;
+    size_t at = 0;
+
     *tally_r = engine->tally;
+    while ((box = map_next(&engine->boxes, &at, NULL, NULL)))
+        tally_r->watches += box->push.watch.stands;
 }
 
 void engine_freeze(struct engine *engine)

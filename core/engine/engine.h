@@ -41,11 +41,21 @@ void engine_freeze(struct engine *engine);
 /* What happened since this process began, and what stands. */
 struct engine_tally {
     uint64_t filed, unfiled; /* copies put into Sent; given up */
+    uint64_t hints;          /* that providers gave */
+    size_t watches;          /* mailboxes whose provider would say so now */
 };
 void engine_tally(const struct engine *engine, struct engine_tally *tally_r);
 
 /* done: 0 and, where there is one, the id; or a negative errno and a sentence. Text is lent. */
 typedef void engine_done(void *arg, int status, uint64_t id, const char *text);
+
+struct rider_notice;
+struct rider_notice_answer;
+/* What came to a mailbox's address for notices (postrider/ext/push.h), at once: the answer is lent
+ * until the loop is returned to. -ENOENT: it is no such address, or that mailbox is not worked;
+ * -ENOTSUP: its provider wants none. */
+int engine_notice(struct engine *engine, const char *provider, const char *token,
+                  const struct rider_notice *notice, struct rider_notice_answer *answer_r);
 
 /* -- campaigns --------------------------------------------------------------------------- */
 /* From its YAML; every mistake in `text`, a line each, when -EINVAL. Starts as a draft. */

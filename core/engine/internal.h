@@ -77,6 +77,19 @@ struct doubt { /* an open message whose end is not known; asked for when `at` ha
     int64_t at;
     unsigned tries;
 };
+struct hints { /* a mailbox's provider says that something is new */
+    bool waiting;
+    int64_t at;    /* when it is listed for that */
+    int64_t began; /* when a listing last began */
+    int64_t spent; /* up to when listings for hints have used up what may come at once */
+};
+struct watch { /* what has it say so */
+    bool asking, stands, leaving;
+    bool moved; /* lost while it was being asked for */
+    int64_t at; /* when it is asked for (again) */
+    int64_t since;
+    unsigned failures, losses;
+};
 struct box { /* a mailbox that is being worked */
     struct engine *engine;
     uint64_t id;
@@ -93,6 +106,10 @@ struct box { /* a mailbox that is being worked */
     unsigned send_failures, list_failures, work_failures;
     unsigned ahead; /* how often as many as may fly may wait; more where the provider ran dry */
     bool posted, listing, planning, asking, working, more, closing, reopen;
+    struct {
+        struct hints hints;
+        struct watch watch;
+    } push;
     bool gapped; /* something waits for what is in flight, to keep its gap from then */
     bool idle;   /* as of the last turn */
 };
@@ -122,6 +139,17 @@ unsigned box_room(const struct box *box);     /* how many more may be minted and
 uint32_t box_patience(const struct box *box); /* real ms that an operation may take */
 void engine_lane_changed(struct engine *engine, uint64_t campaign);
 int64_t backoff(unsigned failures); /* ms */
+
+/* -- push (push.c) ---------------------------------------------------------------------- */
+void push_open(struct box *box);
+void push_hint(void *box); /* the session's */
+void push_lost(void *box);
+bool push_hinted(const struct box *box, int64_t now); /* a listing is due for it */
+int64_t push_hint_at(const struct box *box);
+void push_listing(struct box *box, int64_t now); /* one begins */
+void push_watch(struct box *box);
+int64_t push_watch_at(const struct box *box);
+bool push_leave(struct box *box); /* true: wait, its watch is being ended */
 
 /* -- minting (plan.c) ------------------------------------------------------------------ */
 struct sending { /* a minted message on its way */

@@ -159,5 +159,6 @@ void poll_start(struct box *box)
     if (provider_session_can(box->session) & RIDER_CAN_REPORT)
         query.want |= RIDER_WANT_REPORT;
     box->listing = true;
+    push_listing(box, listing->began);
     provider_list(box->session, &query, take_item, box_patience(box), listed, listing);
 }

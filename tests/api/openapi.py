@@ -239,6 +239,28 @@ def ask_secrets(api, rig):
     api.ask("POST", token, "secret=canary", form, expect=404, headers=cookie)
 
 
+def ask_notices(api, rig):
+    """What a provider sends to a mailbox's address for notices, and nobody else can."""
+    found, end = None, time.monotonic() + 10
+    while not found and time.monotonic() < end:
+        with open(rig.log, errors="replace") as log:
+            found = re.search(r"cara@acme.example: notices come to (.*)\.\n", log.read())
+        time.sleep(0.05)
+    if not found:
+        api.faults.check(False, "nothing was asked to say when there is news")
+        return
+    path = urllib.parse.urlparse(found.group(1).replace(" ", "")).path
+    said = api.ask("GET", path + "?validationToken=%3Cb%3Ea", expect=200)
+    api.faults.check(said.startswith("GET validationToken=%3Cb%3Ea\n"), said)
+    said = api.ask("POST", path, "news", "application/json", expect=200, headers={"X-Sign": "s1"})
+    api.faults.check("X-Sign: s1" in said and said.endswith("news"), said)
+    api.ask("POST", path + "?bad", "", "application/json", expect=400)
+    api.ask("POST", path, "x" * 300000, "application/json", expect=413)
+    for wrong in (path[:-1], path[:-1] + ("A" if path[-1] != "A" else "B"), path.replace("acme", "gmail"),
+                  "/push/acme/nonsense"):
+        api.ask("POST", wrong, "news", "application/json", expect=404)
+
+
 def ask_campaigns(api, rig):
     text = CAMPAIGN.format(name="Hi/there", sender="ana@acme.example", access="full",
                            stop="[reply, bounce, unsubscribe]")
@@ -459,6 +481,7 @@ def main():
         api = Api(rig, spec, faults)
         ask_mailboxes(api, rig)
         ask_secrets(api, rig)
+        ask_notices(api, rig)
         link, name = ask_campaigns(api, rig)
         play(api, rig, name)
         ask_people(api, rig, link, name)

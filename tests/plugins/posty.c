@@ -3,7 +3,8 @@
  * It does as a mailbox's setting "mood" says: auth, unreachable, tls (identify fails so), other (it
  * is another account's), slow (identify takes 300 ms), lost (mail does not arrive), second (only
  * from the second one on), sent (only a copy in Sent), junk, refused (send fails), deaf (list
- * fails). */
+ * fails). It logs where its notices are to come, and says them back. */
+#include "postrider/ext/push.h"
 #include "postrider/provider.h"
 
 #include <stdio.h>
@@ -184,6 +185,55 @@ static const struct rider_setting mood = {
 static const struct rider_setting tenant = {.size = sizeof(tenant), .key = "tenant"};
 static const struct rider_setting *const settings[] = {&server, &user, &mood, &tenant, NULL};
 
+/* -- push ---------------------------------------------------------------------------------- */
+
+static void posty_watch(struct rider_session *session, struct rider_op *op,
+                        const struct rider_watch *watch)
+{
+    const struct rider_push_host *push =
+        session->host->extension(session->host, RIDER_PUSH, sizeof(*push));
+    struct rider_watched watched = {.size = sizeof(watched)};
+    char text[512] = "";
+
+    /* in pieces: the host hides what looks like a token */
+    for (const char *at = watch->url; at && *at; at += strnlen(at, 8))
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), " %.8s", at);
+    session->host->log(session->host, 2, "notices come to%s.", text);
+    push->watch_done(op, &watched);
+}
+
+static void posty_unwatch(struct rider_session *session, struct rider_op *op)
+{
+    session->host->done(op);
+}
+
+static void posty_notice(struct rider_session *session, const struct rider_notice *notice,
+                         struct rider_notice_answer *answer)
+{
+    static char said[4096];
+    const struct rider_push_host *push =
+        session->host->extension(session->host, RIDER_PUSH, sizeof(*push));
+
+    snprintf(said, sizeof(said), "%s %s\n%.*s%.*s", notice->method, notice->query,
+             (int)notice->headers.len, (const char *)notice->headers.data,
+             notice->body.len ? (int)notice->body.len : 0,
+             notice->body.len ? (const char *)notice->body.data : "");
+    answer->status = strcmp(notice->query, "bad") == 0 ? 400 : 200;
+    answer->content_type = "text/html";
+    answer->body = (struct rider_bytes){said, strlen(said)};
+    push->hint(session->host);
+}
+
+static const void *posty_extension(const char *id, size_t min_size)
+{
+    static const struct rider_push push = {.size = sizeof(push),
+                                           .watch = posty_watch,
+                                           .unwatch = posty_unwatch,
+                                           .notice = posty_notice};
+
+    return strcmp(id, RIDER_PUSH) == 0 && min_size <= sizeof(push) ? &push : NULL;
+}
+
 static const struct rider_provider posty = {
     .size = sizeof(posty),
     .minor = RIDER_MINOR,
@@ -199,5 +249,6 @@ static const struct rider_provider posty = {
     .send = posty_send,
     .list = posty_list,
     .cancel = posty_cancel,
+    .extension = posty_extension,
 };
 RIDER_PROVIDER(posty);

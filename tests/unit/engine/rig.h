@@ -86,21 +86,28 @@ static inline bool rig_once(void *arg)
     return false;
 }
 
-/* Turns the loop until over(arg), jumping to the next moment whenever all rest. */
-static inline bool rig_until(bool (*over)(void *arg), void *arg)
+/* Turns the loop until over(arg), jumping to the next moment whenever all rest, but not past
+ * `no_further`. */
+static inline bool rig_until_at(bool (*over)(void *arg), void *arg, int64_t no_further)
 {
     for (int i = 0; i < 3000; i++) {
         int64_t next;
 
         if (over(arg))
             return true;
-        loop_run_until(rig.loop, 3, over, arg);
+        loop_run_until(rig.loop, 2, over, arg);
         next = loop_next_wall(rig.loop);
+        next = next > no_further ? no_further : next;
         if (!loop_busy_count(rig.loop) && !store_waiting(rig.store) && next != INT64_MAX &&
             next > clock_wall())
             clock_set_offset(clock_offset() + next - clock_wall());
     }
     return over(arg);
+}
+
+static inline bool rig_until(bool (*over)(void *arg), void *arg)
+{
+    return rig_until_at(over, arg, INT64_MAX);
 }
 
 /* Lets what is under way end, and this much virtual time pass. */
@@ -113,7 +120,7 @@ static inline void rig_pass(int64_t ms)
 {
     int64_t until = clock_wall() + ms;
 
-    rig_until(rig_reached, &until);
+    assert_true(rig_until_at(rig_reached, &until, until));
     loop_run_until(rig.loop, 20, rig_once, NULL);
 }
 

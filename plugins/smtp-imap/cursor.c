@@ -26,7 +26,7 @@ static bool number(const char **at, uint64_t *value_r)
 
 static bool read_place(struct cursor *cursor, const char **at)
 {
-    size_t len = strcspn(*at, ":");
+    size_t len = strcspn(*at, " :");
     char *encoded = text_dup_len(*at, len);
     struct text folder = {0};
     uint64_t numbers[6];

@@ -208,6 +208,50 @@ static void compose_bounce(struct buf *mail, const struct deed *deed, char **fro
     *from_r = mem_str(from);
 }
 
+/* As Exchange's own are: from "Microsoft Outlook", with its own mark, into the Inbox. */
+static void compose_ndr(struct buf *mail, const struct deed *deed, char **from_r)
+{
+    const struct people_mail *of = &deed->of;
+    const char *host = domain_of(deed->person), *status, *reason;
+    auto_free char *boundary = mem_printf("_%016llx_", (unsigned long long)sbx_mix(deed->hash));
+    char *from =
+        mem_printf("MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@%s", domain_of(of->address));
+    char when[48];
+
+    status = deed->kind == DEED_LIMIT         ? "5.7.233"
+             : deed->kind == DEED_BOUNCE_HARD ? "5.1.1"
+                                              : "4.2.2";
+    reason = deed->kind == DEED_LIMIT
+                 ? "550 5.7.233 Your message can't be sent because your tenant exceeded its daily "
+                   "limit for sending email to external recipients (tenant external recipient "
+                   "rate limit)"
+             : deed->kind == DEED_BOUNCE_HARD ? "550 5.1.1 RESOLVER.ADR.RecipientNotFound; not "
+                                                "found"
+                                              : "452 4.2.2 Mailbox full";
+    mime_date(world_now(), when);
+    head_begin(mail, of->address, "", deed->hash);
+    message_id_add(mail, from, deed->hash);
+    references_add(mail, of);
+    buf_printf(mail,
+               "From: Microsoft Outlook <%s>\r\nTo: <%s>\r\nSubject: Undeliverable: %s\r\n"
+               "Auto-Submitted: auto-replied\r\nX-MS-Exchange-Message-Is-Ndr:\r\n"
+               "Content-Type: multipart/report; report-type=delivery-status;\r\n"
+               "\tboundary=\"%s\"\r\n\r\n"
+               "--%s\r\nContent-Type: text/html; charset=\"utf-8\"\r\n\r\n"
+               "<p>Your message to %s couldn't be delivered.</p>\r\n"
+               "--%s\r\nContent-Type: message/delivery-status\r\n\r\n"
+               "Reporting-MTA: dns;AM0P190MB0001.EURP190.PROD.OUTLOOK.COM\r\n"
+               "Received-From-MTA: dns;AM0P190MB0001.EURP190.PROD.OUTLOOK.COM\r\n"
+               "Arrival-Date: %s\r\n\r\n"
+               "Original-Recipient: rfc822;%s\r\nFinal-Recipient: rfc822;%s\r\n"
+               "Action: failed\r\nStatus: %s\r\nRemote-MTA: dns;mail.%s\r\n"
+               "Diagnostic-Code: smtp;%s\r\n\r\n",
+               from, of->address, subject_of(of), boundary, boundary, deed->person, boundary, when,
+               deed->person, deed->person, status, host, reason);
+    original_add(mail, of, boundary);
+    *from_r = from;
+}
+
 /* RFC 5965. */
 static void compose_complaint(struct buf *mail, const struct deed *deed, char **from_r)
 {
@@ -274,7 +318,11 @@ void compose(struct buf *mail, const struct deed *deed, char **from_r)
         break;
     case DEED_BOUNCE_HARD:
     case DEED_BOUNCE_SOFT:
-        compose_bounce(mail, deed, from_r);
+    case DEED_LIMIT:
+        if (deed->of.side->exchange)
+            compose_ndr(mail, deed, from_r);
+        else
+            compose_bounce(mail, deed, from_r);
         break;
     case DEED_UNSUBSCRIBE:
         compose_unsubscribe(mail, deed, from_r);
@@ -309,4 +357,44 @@ void compose_unrelated(struct buf *mail, const char *address, uint64_t hash, cha
                "canary-body-%016llx: nothing of this is for you.\r\n",
                mark, kinds[hash % ARRAY_LEN(kinds)], mark, mark, mark, from, address, mark);
     *from_r = from;
+}
+
+void compose_asked(struct buf *mail, struct json_object *asked, const char *to, uint64_t mark)
+{
+    const char *raw = sbx_json_text(asked, "raw"), *from = sbx_json_text(asked, "from");
+    const char *subject = sbx_json_text(asked, "subject"), *text = sbx_json_text(asked, "text");
+    struct json_object *headers = sbx_json_get(asked, "headers");
+    char when[48];
+
+    if (raw) {
+        buf_add_str(mail, raw);
+        return;
+    }
+    buf_printf(mail, "From: %s\r\nTo: %s\r\nSubject: %s\r\nDate: %s\r\n",
+               from ? from : "somebody@stranger.example", to, subject ? subject : "",
+               mime_date(world_now(), when));
+    if (json_object_is_type(headers, json_type_object)) {
+        json_object_object_foreach (headers, name, value) {
+            buf_printf(mail, "%s: %s\r\n", name, json_object_get_string(value));
+        }
+    }
+    if (!sbx_json_get(headers, "Message-ID"))
+        buf_printf(mail, "Message-ID: <%016llx@stranger.example>\r\n", (unsigned long long)mark);
+    buf_printf(mail, "\r\n%s\r\n", text ? text : "");
+}
+
+struct json_object *mime_headers_dump(const struct mime_headers *headers)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < headers->count; i++) {
+        struct json_object *header = json_object_new_array();
+
+        json_object_array_add(header,
+                              sbx_json_safe(headers->list[i].name, strlen(headers->list[i].name)));
+        json_object_array_add(
+            header, sbx_json_safe(headers->list[i].value, strlen(headers->list[i].value)));
+        json_object_array_add(list, header);
+    }
+    return list;
 }

@@ -14,6 +14,7 @@ static struct {
     void *arg;
     uint64_t number;
     size_t count;
+    struct map pending;  /* by number: to be answered later */
     struct map accounts; /* hash of an Authorization -> the account it was taken for */
 } exchanges;
 
@@ -21,8 +22,10 @@ void exchange_set_handler(sbx_handler *handler, void *arg)
 {
     exchanges.handler = handler;
     exchanges.arg = arg;
-    if (handler == NULL)
+    if (handler == NULL) {
         map_finish(&exchanges.accounts, free);
+        map_finish(&exchanges.pending, NULL);
+    }
 }
 
 size_t exchange_count(void)
@@ -57,6 +60,7 @@ static void really_free(struct exchange *exchange)
 {
     if (exchange->ran && !exchange->noted) /* its sender did not wait for the answer */
         note(exchange, 0);
+    map_take_u64(&exchanges.pending, exchange->request.number);
     loop_timer_stop(&exchange->timer);
     sbx_response_finish(&exchange->response);
     fault_finish(&exchange->fault);
@@ -290,6 +294,10 @@ static void bring(struct exchange *exchange)
         exchange->cut = true;
         break;
     case FAULT_NONE:
+        if (exchange->response.hold_ms <= 0)
+            break;
+        after(exchange, exchange->response.hold_ms, answer_late);
+        return;
     case FAULT_STATUS:
     case FAULT_GARBAGE:
     case FAULT_EMPTY:
@@ -298,16 +306,39 @@ static void bring(struct exchange *exchange)
     answer_now(exchange);
 }
 
-static void serve(struct exchange *exchange)
+/* The answer is there: a fault may strike it. */
+static void serve_out(struct exchange *exchange)
 {
     struct fault fault;
-    const char *account;
+    const char *account = learn_account(exchange);
 
-    exchanges.handler(exchanges.arg, &exchange->request, &exchange->response);
-    account = learn_account(exchange);
     if (exchange->fault.kind == FAULT_NONE && fault_pick(&exchange->request, account, true, &fault))
         exchange->fault = fault;
     bring(exchange);
+}
+
+static void serve(struct exchange *exchange)
+{
+    exchanges.handler(exchanges.arg, &exchange->request, &exchange->response);
+    if (exchange->response.later)
+        map_put_u64(&exchanges.pending, exchange->request.number, exchange);
+    else
+        serve_out(exchange);
+}
+
+struct sbx_response *sbx_answer_pending(uint64_t number)
+{
+    struct exchange *exchange = map_get_u64(&exchanges.pending, number);
+
+    return exchange ? &exchange->response : NULL;
+}
+
+void sbx_answer_now(uint64_t number)
+{
+    struct exchange *exchange = map_take_u64(&exchanges.pending, number);
+
+    if (exchange)
+        serve_out(exchange);
 }
 
 static void serve_late(struct loop_timer *timer)

@@ -242,30 +242,11 @@ static struct json_object *message_answer(const struct google_message *message)
 static struct json_object *deliver(struct json_object *asked)
 {
     struct google_account *account = account_of(asked);
-    const char *raw = sbx_json_text(asked, "raw"), *from = sbx_json_text(asked, "from");
-    const char *subject = sbx_json_text(asked, "subject"), *text = sbx_json_text(asked, "text");
-    struct json_object *headers = sbx_json_get(asked, "headers");
     struct buf mail = {0};
-    char when[48];
 
     if (!account)
         return no_account();
-    if (raw) {
-        buf_add_str(&mail, raw);
-    } else {
-        buf_printf(&mail, "From: %s\r\nTo: %s\r\nSubject: %s\r\nDate: %s\r\n",
-                   from ? from : "somebody@stranger.example", account->address,
-                   subject ? subject : "", mime_date(world_now(), when));
-        if (json_object_is_type(headers, json_type_object)) {
-            json_object_object_foreach (headers, name, value) {
-                buf_printf(&mail, "%s: %s\r\n", name, json_object_get_string(value));
-            }
-        }
-        if (!sbx_json_get(headers, "Message-ID"))
-            buf_printf(&mail, "Message-ID: <%016llx@stranger.example>\r\n",
-                       (unsigned long long)sbx_mix(++google_state()->next_id));
-        buf_printf(&mail, "\r\n%s\r\n", text ? text : "");
-    }
+    compose_asked(&mail, asked, account->address, sbx_mix(++google_state()->next_id));
     return message_answer(google_deliver(account, &mail,
                                          google_thread_get(account, sbx_json_text(asked, "thread")),
                                          sbx_json_bool(asked, "spam", false)));
@@ -292,18 +273,8 @@ static struct json_object *fill(struct json_object *asked)
 static struct json_object *message_dump(const struct google_message *message)
 {
     struct json_object *object = google_message_brief(message, true);
-    struct json_object *list = json_object_new_array();
 
-    for (size_t i = 0; i < message->headers.count; i++) {
-        struct json_object *header = json_object_new_array();
-
-        json_object_array_add(header, sbx_json_safe(message->headers.list[i].name,
-                                                    strlen(message->headers.list[i].name)));
-        json_object_array_add(header, sbx_json_safe(message->headers.list[i].value,
-                                                    strlen(message->headers.list[i].value)));
-        json_object_array_add(list, header);
-    }
-    json_object_object_add(object, "headers", list);
+    json_object_object_add(object, "headers", mime_headers_dump(&message->headers));
     return object;
 }
 

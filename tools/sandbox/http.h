@@ -16,6 +16,7 @@ struct sbx_request { /* lent until the handler returns */
     uint64_t connection;
     int version;        /* 1 or 2 */
     bool reused;        /* not the first request of its connection */
+    bool secure;        /* over TLS */
     const char *method; /* "GET" */
     const char *host;   /* authority, as asked */
     const char *path;   /* still percent-encoded, without the query */
@@ -30,8 +31,10 @@ struct sbx_response {           /* zeroed before the handler is called; finished
     struct sbx_header *headers; /* use sbx_response_header; content-length is the server's */
     size_t header_count;
     struct buf body;
-    char *note; /* for requests.log: who and what it was taken for ("ana@acme.example
-                   messages.send") */
+    char *note;      /* for requests.log: who and what it was taken for ("ana@acme.example
+                        messages.send") */
+    int64_t hold_ms; /* real: the answer leaves so much later */
+    bool later;      /* it is not there yet: sbx_answer_now says when it is */
 };
 
 /* NULL: not there. Name in lower case. */
@@ -45,7 +48,12 @@ void sbx_response_text(struct sbx_response *response, int status, const char *ty
                        const char *text);
 void sbx_response_finish(struct sbx_response *response);
 
-/* Answers at once; never blocks. */
+/* The response of a request (by its number) that was to be answered later; NULL: who asked is gone.
+ * sbx_answer_now brings it out once it is filled in. */
+struct sbx_response *sbx_answer_pending(uint64_t number);
+void sbx_answer_now(uint64_t number);
+
+/* Answers at once, or says `later`; never blocks. */
 typedef void sbx_handler(void *arg, const struct sbx_request *request,
                          struct sbx_response *response);
 #endif

@@ -134,6 +134,7 @@ static bool take_head(struct conn *conn)
     }
     len = (size_t)(end - conn->in.data) + 2;
     conn->http1.reading = exchange_new(&http1_ops, conn, 1, conn->number, conn->requests++ > 0);
+    conn->http1.reading->request.secure = conn->ssl != NULL;
     list_add(&conn->exchanges, &conn->http1.reading->node);
     why = read_head(conn, conn->http1.reading, conn->in.data, len)
               ? frame_body(conn, conn->http1.reading)

@@ -34,6 +34,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
     exchange = exchange_new(&http2_ops, conn, 2, conn->number, conn->requests++ > 0);
+    exchange->request.secure = conn->ssl != NULL;
     exchange->stream = frame->hd.stream_id;
     list_add(&conn->exchanges, &exchange->node);
     nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, exchange);

@@ -9,6 +9,7 @@
 #include "sandbox/fault.h"
 #include "sandbox/google.h"
 #include "sandbox/journal.h"
+#include "sandbox/microsoft.h"
 #include "sandbox/post.h"
 #include "sandbox/random.h"
 #include "sandbox/tls.h"
@@ -49,7 +50,7 @@ static void handle(void *arg, const struct sbx_request *request, struct sbx_resp
 {
     if (echo_is_for(request))
         echo_handle(request, response);
-    else
+    else if (!microsoft_handle(request, response))
         google_handle(arg, request, response);
 }
 
@@ -332,6 +333,7 @@ int main(int argc, char **argv)
         exchange_set_handler(handle, NULL);
         echo_register();
         google_register();
+        microsoft_register();
         r = announce(&options);
     }
     if (r == 0)

@@ -133,7 +133,7 @@ static char *address_of(const char *start, const char *end)
     return memchr(buf_text(&bare), '@', bare.len) ? buf_take(&bare) : NULL;
 }
 
-char **mime_addresses(const char *value)
+char **mime_mailboxes(const char *value)
 {
     char **list = mem_new(sizeof(*list));
     size_t count = 0;
@@ -149,18 +149,50 @@ char **mime_addresses(const char *value)
         else if (*p == ')' && !quoted && depth > 0)
             depth--;
         if (*p == '\0' || (*p == ',' && !quoted && depth == 0)) {
-            char *address = address_of(start, p);
-
-            if (address) {
-                text_lower(address);
-                strv_add(&list, &count, address);
-            }
+            strv_add(&list, &count, mem_strn(start, (size_t)(p - start)));
             start = p + 1;
         }
         if (*p == '\0')
             break;
     }
     return list;
+}
+
+char **mime_addresses(const char *value)
+{
+    char **list = mem_new(sizeof(*list)), **boxes = mime_mailboxes(value);
+    size_t count = 0;
+
+    for (char **box = boxes; *box; box++) {
+        char *address = address_of(*box, *box + strlen(*box));
+
+        if (!address)
+            continue;
+        text_lower(address);
+        strv_add(&list, &count, address);
+    }
+    mem_strv_free(boxes);
+    return list;
+}
+
+char *mime_name(const char *box)
+{
+    struct buf plain = {0};
+    auto_buf struct buf name = {0};
+    const char *end = strrchr(box, '<');
+
+    for (const char *p = box; end && p < end; p++) {
+        if (*p == '\\' && p + 1 < end)
+            p++;
+        else if (*p == '"')
+            continue;
+        buf_add_char(&name, *p);
+    }
+    while (name.len > 0 && is_blank(name.data[name.len - 1]))
+        buf_truncate(&name, name.len - 1);
+    end = buf_text(&name);
+    mime_words_decode(&plain, end + strspn(end, " \t"));
+    return plain.data ? buf_take(&plain) : mem_str("");
 }
 
 char *mime_address_first(const char *value)

@@ -27,9 +27,12 @@ bool mime_field_next(const char *data, size_t len, size_t *at, struct bytes *fie
 bool mime_field_is(struct bytes field, const char *name);
 
 /* Lists that end in NULL; mem_strv_free. */
+char **mime_mailboxes(const char *value);    /* as they stand; value may be NULL */
 char **mime_addresses(const char *value);    /* bare, lower case; value may be NULL */
 char **mime_message_ids(const char *value);  /* "<left@right>" each; value may be NULL */
 char *mime_address_first(const char *value); /* NULL: none */
+/* The name of a mailbox, decoded; "" when it has none. Allocated. */
+char *mime_name(const char *box);
 /* Without Re:, Fwd: and their like, encoded words decoded, blanks collapsed, ASCII lower case. */
 char *mime_base_subject(const char *subject);
 void mime_words_decode(struct buf *out, const char *value); /* RFC 2047, taken for UTF-8 */

@@ -31,6 +31,7 @@ static const struct {
     {DEED_UNSUBSCRIBE, "unsubscribe", "unsubscribe", true},
     {DEED_COMPLAINT, "complaint", "complaint", true},
     {DEED_UNRELATED, "unrelated", "unrelated", false},
+    {DEED_LIMIT, "limit", "bounce_soft", false},
     {DEED_NOTHING, "nothing", NULL, false},
 };
 
@@ -146,7 +147,8 @@ static struct box box_at(const char *address)
 
 static bool is_bounce(const struct deed *deed)
 {
-    return deed->kind == DEED_BOUNCE_HARD || deed->kind == DEED_BOUNCE_SOFT;
+    return deed->kind == DEED_BOUNCE_HARD || deed->kind == DEED_BOUNCE_SOFT ||
+           deed->kind == DEED_LIMIT;
 }
 
 /* Where the mail of this deed arrives. */
@@ -181,7 +183,10 @@ static void mail_arrives(const struct deed *deed)
         compose(&mail, deed, &from);
     box.side->deliver(box.account, &mail, is_bounce(deed) ? deed->of.message : NULL,
                       deed->kind == DEED_SPAM, &arrived);
-    tell(deed, &arrived, from, deed->kind == DEED_UNSUBSCRIBE ? "mail" : NULL);
+    tell(deed, &arrived, from,
+         deed->kind == DEED_UNSUBSCRIBE ? "mail"
+         : deed->kind == DEED_LIMIT     ? "tenant_limit"
+                                        : NULL);
 }
 
 static void happen(void *arg)

@@ -21,6 +21,7 @@ enum deed_kind {
     DEED_CHANGED_SUBJECT,
     DEED_SPAM,
     DEED_UNRELATED,
+    DEED_LIMIT, /* the sender's own organisation has reached its limit: the mail never left */
 };
 
 /* A mail that a mailbox got: NULL for what is not known. All lent. */
@@ -76,4 +77,8 @@ struct json_object *people_script(struct json_object *asked); /* "script" */
 void compose(struct buf *mail, const struct deed *deed, char **from_r);
 /* Mail of a stranger to this address, with canaries in From, Subject, headers and body. */
 void compose_unrelated(struct buf *mail, const char *address, uint64_t hash, char **from_r);
+/* What "deliver" of the control socket asks for; `mark` makes its Message-ID. */
+void compose_asked(struct buf *mail, struct json_object *asked, const char *to, uint64_t mark);
+/* Pairs of name and value, for "mailbox.dump". */
+struct json_object *mime_headers_dump(const struct mime_headers *headers);
 #endif

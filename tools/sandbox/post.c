@@ -27,7 +27,10 @@ struct post {
     struct loop_fd watch;
     struct loop_timer timer;
     struct list node;
-    char *url, *form;
+    char *url, *type, *body;
+    void (*done)(void *arg, int status, struct bytes body); /* NULL: one that is tried again */
+    void *arg;
+    int64_t patience;
     unsigned tries;
     bool waits; /* for its next try; it has no connection then */
     struct buf out, in;
@@ -61,7 +64,8 @@ static void note(const char *url, int status, const char *error)
 static void post_free(struct post *post)
 {
     free(post->url);
-    free(post->form);
+    free(post->type);
+    free(post->body);
     buf_finish(&post->out);
     buf_finish(&post->in);
     free(post);
@@ -72,7 +76,7 @@ static void post_closed(struct loop_fd *watch)
     post_free(LIST_ENTRY(watch, struct post, watch));
 }
 
-static void post_start(const char *url, const char *form, unsigned tries);
+static void post_start(struct post *post);
 
 static void post_leave(struct post *post)
 {
@@ -86,23 +90,50 @@ static void try_again(struct loop_timer *timer)
     struct post *post = LIST_ENTRY(timer, struct post, timer);
 
     post_leave(post);
-    post_start(post->url, post->form, post->tries + 1);
+    post->waits = false;
+    post->tries++;
+    post_start(post);
+}
+
+static void tell_failure(struct loop_timer *timer)
+{
+    struct post *post = LIST_ENTRY(timer, struct post, timer);
+
+    post_leave(post);
+    post->done(post->arg, 0, (struct bytes){"", 0});
     post_free(post);
 }
 
-/* No answer came: the same again in a moment. It counts as under way, so time does not jump. */
-static void post_wait(const char *url, const char *form, unsigned tries)
+/* No answer came: the same again in a moment, or its sender is told. It counts as under way, so
+ * time does not jump. */
+static void post_wait(struct post *post)
+{
+    post->waits = true;
+    post->timer.fire = post->done != NULL ? tell_failure : try_again;
+    loop_timer_set(&post->timer, post->done != NULL ? 0 : AGAIN_MS);
+    list_add(&posts, &post->node);
+    count++;
+}
+
+static struct post *post_new(const char *url, const char *type, const char *body)
 {
     struct post *post = mem_new(sizeof *post);
 
     post->url = mem_str(url);
-    post->form = mem_str(form);
-    post->tries = tries;
-    post->waits = true;
-    post->timer.fire = try_again;
-    loop_timer_set(&post->timer, AGAIN_MS);
-    list_add(&posts, &post->node);
-    count++;
+    post->type = mem_str(type);
+    post->body = mem_str(body);
+    post->patience = PATIENCE_MS;
+    post->tries = 1;
+    return post;
+}
+
+static struct bytes body_of(const struct buf *in)
+{
+    const char *end = in->len > 0 ? memmem(in->data, in->len, "\r\n\r\n", 4) : NULL;
+
+    if (end == NULL)
+        return (struct bytes){"", 0};
+    return (struct bytes){end + 4, in->len - (size_t)(end + 4 - in->data)};
 }
 
 static void post_end(struct post *post, const char *error)
@@ -117,14 +148,20 @@ static void post_end(struct post *post, const char *error)
         error = "it closed the connection without an answer";
     note(post->url, status, error);
     post_leave(post);
-    if (!status && post->tries < TRIES_MAX)
-        post_wait(post->url, post->form, post->tries);
+    if (post->done != NULL) {
+        post->done(post->arg, status, body_of(&post->in));
+    } else if (!status && post->tries < TRIES_MAX) {
+        struct post *again = post_new(post->url, post->type, post->body);
+
+        again->tries = post->tries;
+        post_wait(again);
+    }
     loop_close(&post->watch);
 }
 
 static void too_late(struct loop_timer *timer)
 {
-    post_end(LIST_ENTRY(timer, struct post, timer), "no answer within 30 s");
+    post_end(LIST_ENTRY(timer, struct post, timer), "no answer in time");
 }
 
 static void post_ready(struct loop_fd *watch, uint32_t events)
@@ -213,35 +250,38 @@ static int post_connect(struct post *post, const struct sockaddr_in *address)
     return r;
 }
 
-static void post_start(const char *url, const char *form, unsigned tries)
+/* It can't even begin. */
+static void post_fail(struct post *post, const char *why, bool again)
+{
+    note(post->url, 0, why);
+    if (post->done != NULL || (again && post->tries < TRIES_MAX))
+        post_wait(post);
+    else
+        post_free(post);
+}
+
+static void post_start(struct post *post)
 {
     struct sockaddr_in address;
-    const char *path, *why = read_url(url, &address, &path);
-    struct post *post;
+    const char *path, *why = read_url(post->url, &address, &path);
     int r;
 
     if (why != NULL) {
-        note(url, 0, why);
+        post_fail(post, why, false);
         return;
     }
-    post = mem_new(sizeof *post);
     r = post_connect(post, &address);
     if (r < 0) {
-        note(url, 0, strerror(-r));
-        post_free(post);
-        if (tries < TRIES_MAX)
-            post_wait(url, form, tries);
+        post_fail(post, strerror(-r), true);
         return;
     }
-    post->url = mem_str(url);
-    post->form = mem_str(form);
-    post->tries = tries;
     buf_printf(&post->out,
                "POST %s%s HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\n"
-               "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n\r\n%s",
-               *path == '/' ? "" : "/", path, (int)(path - url - 7), url + 7, strlen(form), form);
+               "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n%s",
+               *path == '/' ? "" : "/", path, (int)(path - post->url - 7), post->url + 7,
+               post->type, strlen(post->body), post->body);
     post->timer.fire = too_late;
-    loop_timer_set(&post->timer, PATIENCE_MS);
+    loop_timer_set(&post->timer, post->patience);
     list_add(&posts, &post->node);
     count++;
 }
@@ -250,7 +290,19 @@ void world_post(const char *url, const char *form)
 {
     auto_free char *real_url = routed(url);
 
-    post_start(real_url, form, 1);
+    post_start(post_new(real_url, "application/x-www-form-urlencoded", form));
+}
+
+void post_send(const char *url, const char *type, const char *body, int64_t patience_ms,
+               void (*done)(void *arg, int status, struct bytes body), void *arg)
+{
+    auto_free char *real_url = routed(url);
+    struct post *post = post_new(real_url, type, body);
+
+    post->patience = patience_ms;
+    post->done = done;
+    post->arg = arg;
+    post_start(post);
 }
 
 void post_finish(void)
@@ -261,10 +313,12 @@ void post_finish(void)
         post->tries = TRIES_MAX;
         if (!post->waits) {
             post_end(post, "the sandbox ended");
-            continue;
+        } else if (post->done != NULL) {
+            tell_failure(&post->timer);
+        } else {
+            post_leave(post);
+            post_free(post);
         }
-        post_leave(post);
-        post_free(post);
     }
     while (!list_empty(&routes)) {
         struct route *route = LIST_ENTRY(routes.next, struct route, node);

@@ -13,6 +13,17 @@
 #include <errno.h>
 #include <string.h>
 
+/* Ours by its marker; or by the Message-ID that we gave it, which holds the same token, where a
+ * provider shows no other header of what was sent (Exchange). */
+bool sent_ref(const struct seal *seal, const struct mail_headers *headers, struct message_ref *ref)
+{
+    const char *text = mail_header_raw(headers, "x-postrider-id", 0);
+
+    if (!text)
+        text = mail_header_raw(headers, "message-id", 0);
+    return text && seal_token_read(seal, text + strspn(text, " \t<"), &ref->enrolment, &ref->step);
+}
+
 struct sought {
     const char *key;
     bool found;
@@ -138,12 +149,10 @@ int adopt_sent(struct store_txn *txn, struct listing *listing, const struct mail
 {
     struct mail_headers headers = {0};
     struct message_ref ref = {0};
-    const char *marker;
     int r = 0;
 
     mail_headers_parse(&headers, item->headers.data, item->headers.len);
-    marker = mail_header_raw(&headers, "x-postrider-id", 0);
-    if (marker && seal_token_read(listing->engine->options.seal, marker, &ref.enrolment, &ref.step))
+    if (sent_ref(listing->engine->options.seal, &headers, &ref))
         r = adopt(txn, listing, item, &headers, ref);
     mail_headers_finish(&headers);
     return r;

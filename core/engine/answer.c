@@ -418,22 +418,23 @@ static int learn_identity(struct store_txn *txn, const struct listing *listing,
     struct brain *brain = &listing->engine->writer;
     auto_record(message) message = {0};
     struct mail_headers headers = {0};
-    const char *marker, *id;
+    const char *id;
     struct message_ref ref;
     int r = -ENOENT;
 
     mail_headers_parse(&headers, item->headers.data, item->headers.len);
-    marker = mail_header_raw(&headers, "X-Postrider-Id", 0);
     id = mail_header_raw(&headers, "Message-ID", 0);
-    if (marker && id &&
-        seal_token_read(brain->options->seal, marker + strspn(marker, " \t"), &ref.enrolment,
-                        &ref.step))
+    if (id && sent_ref(brain->options->seal, &headers, &ref))
         r = store_message_get(txn, ref.enrolment, ref.step, &message);
     if (r == 0 && message.state == MESSAGE_SENT && !message.final &&
         message.mailbox == listing->mailbox) {
         free(message.final_id);
         message.final_id = mail_id_key(id);
         message.final = true;
+        if (!message.provider_id) /* its sending was answered without any */
+            mem_str_set(&message.provider_id, item->provider_id);
+        if (!message.thread_id)
+            mem_str_set(&message.thread_id, item->thread_id);
         r = store_message_put(txn, &message);
         if (r == 0)
             r = answer_pending(txn, brain, &message, listing->began);

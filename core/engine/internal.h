@@ -263,6 +263,8 @@ int answer_apply(struct store_txn *txn, void *arg); /* of a struct listing */
 /* A mail of ours that lies in Sent (adopt.c): what the store does not know as sent, it knows now.
  */
 int adopt_sent(struct store_txn *txn, struct listing *listing, const struct mail_item *item);
+struct mail_headers;
+bool sent_ref(const struct seal *seal, const struct mail_headers *headers, struct message_ref *ref);
 /* After a message's identity is settled: mail that came before it was known is judged again. */
 int answer_pending(struct store_txn *txn, struct brain *brain, const struct message *message,
                    int64_t now);

@@ -45,7 +45,7 @@ struct question {
     unsigned tries;
     int32_t grade;
     bool had_draft;
-    char *marker, *message_id, *provider_id, *thread_id, *from, *to;
+    char *marker, *message_id, *provider_id, *thread_id, *from, *to, *subject;
     int64_t minted_at;
 };
 
@@ -59,6 +59,7 @@ static void question_end(struct question *question)
     free(question->thread_id);
     free(question->from);
     free(question->to);
+    free(question->subject);
     free(question);
     box->asking = false;
     box_gap_over(box);
@@ -124,6 +125,7 @@ static struct rider_message question_message(const struct question *question)
                                   .message_id = question->message_id,
                                   .from = question->from,
                                   .to = question->to,
+                                  .subject = question->subject,
                                   .provider_id = question->provider_id,
                                   .thread_id = question->thread_id,
                                   .minted = question->minted_at};
@@ -236,6 +238,7 @@ static bool question_load(struct question *question)
     question->thread_id = mem_str(message.thread_id);
     question->from = mem_str(message.from);
     question->to = mem_str(message.to);
+    question->subject = mem_str(message.subject);
     question->minted_at = message.first_minted_at;
     question->grade = message.grade;
     question->had_draft = message.state == MESSAGE_STAGED;

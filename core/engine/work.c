@@ -240,6 +240,7 @@ static void ask_provider(struct job *job)
     asked.message_id = message.message_id;
     asked.from = message.from;
     asked.to = message.to;
+    asked.subject = message.subject;
     asked.thread_id = message.thread_id;
     asked.provider_id = work->kind == WORK_DISCARD ? work->provider_id : message.provider_id;
     asked.minted = message.first_minted_at;

@@ -8,7 +8,8 @@ extern "C" {
 
 /* -- sending ------------------------------------------------------------------------ */
 struct rider_message { /* lent until the operation is finished.
-                          find and discard: ids and marker only;
+                          find and discard: addresses, ids, marker
+                          and subject only;
                           file: those and rfc5322 */
     size_t size;
     const char *marker;         /* X-Postrider-Id; survives where ids do not  */

@@ -378,8 +378,6 @@ static struct rider_stream *new_stream(struct seat *seat, const struct rider_str
     list_add(&seat->streams, &stream->node);
     handle_add(stream, HANDLE_STREAM);
     join_op(stream, op_of(seat, asked->op));
-    if (stream->op && stream->op->op.deadline < stream->until)
-        stream->until = stream->op->op.deadline;
     return stream;
 }
 

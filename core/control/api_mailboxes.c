@@ -6,6 +6,8 @@
 #include "config/daemon.h"
 #include "control/internal.h"
 #include "engine/engine.h"
+#include "mail/address.h"
+#include "mailbox/autoconfig.h"
 #include "mailbox/mailbox.h"
 #include "store/store.h"
 
@@ -220,6 +222,46 @@ static void invite(struct exchange *exchange)
     mailbox_invite(exchange->control->options.mailboxes, id, on_invited, exchange);
 }
 
+/* -- which servers? ---------------------------------------------------------------------------- */
+
+static void on_found(void *arg, const struct autoconfig_proposal *proposals, size_t count)
+{
+    struct exchange *exchange = arg;
+    struct json_object *list, *json;
+
+    if (!exchange_back(exchange))
+        return;
+    list = json_object_new_array();
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *one = json_object_new_object(), *settings = json_object_new_object();
+
+        json_text(one, "source", proposals[i].source);
+        json_text(settings, "imap_url", proposals[i].imap_url);
+        json_text(settings, "smtp_url", proposals[i].smtp_url);
+        if (proposals[i].user)
+            json_text(settings, "user", proposals[i].user);
+        json_object_object_add(one, "settings", settings);
+        json_object_array_add(list, one);
+    }
+    json = json_object_new_object();
+    json_object_object_add(json, "proposals", list);
+    exchange_give_json(exchange, 200, json);
+}
+
+static void find_servers(struct exchange *exchange)
+{
+    const char *fault = mail_address_fault(exchange->params[0]);
+
+    if (fault) {
+        exchange_refuse(exchange, 422, "that is no mailbox's address", fault,
+                        "write it as ana@acme.example");
+        return;
+    }
+    exchange_wait(exchange);
+    autoconfig_search(exchange->control->options.mailboxes, exchange->params[0], on_found,
+                      exchange);
+}
+
 /* -- pausing and letting go -------------------------------------------------------------------- */
 
 static void on_changed(void *arg, int status, uint64_t id, const char *text)
@@ -395,5 +437,6 @@ const struct route api_mailbox_routes[] = {
     {.method = "POST", .path = "/v1/mailboxes/{mailbox}/pause", .act = pause_mailbox},
     {.method = "POST", .path = "/v1/mailboxes/{mailbox}/resume", .act = resume_mailbox},
     {.method = "POST", .path = "/v1/mailboxes/{mailbox}/check", .act = check_mailbox},
+    {.method = "GET", .path = "/v1/autoconfig/{address}", .act = find_servers},
     {NULL},
 };

@@ -49,6 +49,7 @@ struct mailboxes {
     struct list exchanges; /* consents on their way from code to grant */
     struct list trials;    /* mailboxes whose secret is being tried, or that are being checked */
     struct list logins;    /* who waits for a login */
+    struct list searches;  /* domains being asked for their servers */
 };
 
 /* -- oauth.c: forms, answers and claims; pure but for reading the client's secret ---------- */
@@ -149,6 +150,9 @@ void trials_forget(struct mailboxes *mailboxes); /* at the end */
 /* Keeps how a trial has ended so far: the status, and why. then() later. */
 void trial_keep(struct trial *trial, int32_t status, const char *why,
                 void (*then)(struct trial *trial, int result));
+
+/* -- autoconfig.c -------------------------------------------------------------------------- */
+void searches_forget(struct mailboxes *mailboxes); /* at the end */
 
 /* -- proof.c ------------------------------------------------------------------------------- */
 void proof_start(struct trial *trial); /* ends the trial */

@@ -34,6 +34,7 @@ struct mailboxes *mailboxes_new(const struct mailboxes_options *options)
     list_init(&mailboxes->exchanges);
     list_init(&mailboxes->trials);
     list_init(&mailboxes->logins);
+    list_init(&mailboxes->searches);
     return mailboxes;
 }
 
@@ -45,6 +46,7 @@ void mailboxes_free(struct mailboxes *mailboxes)
     map_finish(&mailboxes->accounts, account_free);
     connects_forget(mailboxes);
     trials_forget(mailboxes);
+    searches_forget(mailboxes);
     free(mailboxes->base_url);
     free(mailboxes);
 }

@@ -200,6 +200,9 @@ def ask_mailboxes(api, rig):
 
 def ask_secrets(api, rig):
     """A mailbox by password, and the page on which its owner gives it."""
+    said = api.ask("GET", "/v1/autoconfig/cara%40acme.example", expect=200)
+    api.faults.check(said["proposals"] == [], said)  # .example is asked of nobody
+    api.ask("GET", "/v1/autoconfig/nonsense", expect=422)
     secret = ("POST", "/v1/mailboxes/cara%40acme.example/secret")
     for mood in ("auth", "unreachable", "lost"):
         api.ask("POST", "/v1/mailboxes", {"address": "cara@acme.example", "provider": "acme",

@@ -30,6 +30,7 @@ PACKAGES = {
     r"libical/.*|ical\.h": {"campaign"},
     r"sodium\.h|sodium/.*": {"seal", "store"},
     r"dlfcn\.h": {"provider"},
+    r"libxml/.*|resolv\.h|arpa/nameser\.h": {"mailbox"},
 }
 
 

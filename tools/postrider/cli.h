@@ -68,6 +68,13 @@ int read_file(const char *path, size_t limit, struct buf *out);
 /* On a terminal, asks; else true. */
 bool sure(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* -- servers (servers.c) ------------------------------------------------------------------- */
+/* The settings of a new mailbox by secret: of --set, and where that leaves a server open, what its
+ * domain proposes and a person confirms. provider: what GET /v1/providers/NAME said. settings_r is
+ * to be put; an exit status otherwise. */
+int choose_servers(struct cli *cli, const char *address, struct json_object *provider,
+                   struct json_object **settings_r);
+
 /* -- secrets (secret.c) -------------------------------------------------------------------- */
 /* From --secret-file, or typed without echo; an empty one where neither is there. 0 or an exit
  * status. Wipe it. */

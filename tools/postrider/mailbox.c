@@ -20,21 +20,7 @@ static void print_link(const char *address, struct json_object *json)
     printf("; it is good for 7 days:\n\n  %s\n\n", text_at(json, "link"));
 }
 
-static void add_settings(struct cli *cli, struct json_object *body)
-{
-    struct json_object *map = cli->set_count ? json_object_new_object() : NULL;
-
-    for (size_t i = 0; i < cli->set_count; i++) {
-        const char *equals = strchr(cli->sets[i], '=');
-        auto_free char *key = mem_strn(cli->sets[i], (size_t)(equals - cli->sets[i]));
-
-        json_object_object_add(map, key, json_object_new_string(equals + 1));
-    }
-    if (map)
-        json_object_object_add(body, "settings", map);
-}
-
-static int post_mailbox(struct cli *cli, struct answer *answer)
+static int post_mailbox(struct cli *cli, struct json_object *settings, struct answer *answer)
 {
     struct json_object *body = json_object_new_object();
 
@@ -43,7 +29,8 @@ static int post_mailbox(struct cli *cli, struct answer *answer)
     add_given(body, "access", cli->access);
     add_given(body, "promise", cli->promise);
     add_given(body, "zone", cli->zone);
-    add_settings(cli, body);
+    if (settings)
+        json_object_object_add(body, "settings", json_object_get(settings));
     return ask_json(cli, "POST", "/v1/mailboxes", body, answer);
 }
 
@@ -53,6 +40,7 @@ static int add(struct cli *cli)
     auto_free char *path = cli->provider ? path_of("/v1/providers/", cli->provider, "") : NULL;
     auto_answer about = {0}, answer = {0};
     auto_wiped_buf struct buf secret = {0};
+    struct json_object *settings = NULL;
     bool by_secret;
     int result;
 
@@ -65,15 +53,19 @@ static int add(struct cli *cli)
     if (result != EXIT_OK)
         return result;
     by_secret = strcmp(text_at(about.json, "sign_in"), "secret") == 0;
-    if (!by_secret && (cli->secret_file || cli->no_proof)) {
-        complain("mailbox add", "mailboxes at this provider sign in there, and give us no secret",
-                 "leave out --secret-file and --no-proof: the answer is a link for its owner");
+    if (!by_secret && (cli->secret_file || cli->no_proof || cli->set_count)) {
+        complain(
+            "mailbox add", "mailboxes at this provider sign in there, and give us no secret",
+            "leave out --secret-file, --set and --no-proof: the answer is a link for its owner");
         return EXIT_USAGE;
     }
     if (by_secret)
+        result = choose_servers(cli, cli->args[0], about.json, &settings);
+    if (by_secret && result == EXIT_OK)
         result = read_secret(cli, cli->args[0], &secret);
     if (result == EXIT_OK)
-        result = post_mailbox(cli, &answer);
+        result = post_mailbox(cli, settings, &answer);
+    json_object_put(settings);
     if (result == EXIT_OK && secret.len)
         return give_secret(cli, cli->args[0], &secret);
     if (result == EXIT_OK && cli->json)
@@ -277,7 +269,7 @@ static int disconnect(struct cli *cli)
 const struct verb mailbox_verbs[] = {
     {"mailbox", "add",
      "ADDRESS --provider NAME [--access full|headers|send] [--promise strict|fast] [--zone ZONE] "
-     "[--secret-file FILE] [--set KEY=VALUE]... [--no-proof]",
+     "[--secret-file FILE] [--set KEY=VALUE]... [--yes] [--no-proof]",
      "Asks for a mailbox, and prints a link by which its owner consents. Where mailboxes sign in "
      "with "
      "a\n    password, it is asked for without echo (or taken from FILE, - for standard input), "

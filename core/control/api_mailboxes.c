@@ -92,7 +92,7 @@ static void on_invited(void *arg, int status, uint64_t id, const char *text)
         give_link(arg, 200, id, text);
 }
 
-/* {"imap_url": "imaps://..."} as "key", "value", ..., NULL; for mem_strv_free. */
+/* {"imap": "imaps://..."} as "key", "value", ..., NULL; for mem_strv_free. */
 static char **read_settings(const struct check *map)
 {
     char **list = NULL;
@@ -236,8 +236,8 @@ static void on_found(void *arg, const struct autoconfig_proposal *proposals, siz
         struct json_object *one = json_object_new_object(), *settings = json_object_new_object();
 
         json_text(one, "source", proposals[i].source);
-        json_text(settings, "imap_url", proposals[i].imap_url);
-        json_text(settings, "smtp_url", proposals[i].smtp_url);
+        json_text(settings, "imap", proposals[i].imap_url);
+        json_text(settings, "smtp", proposals[i].smtp_url);
         if (proposals[i].user)
             json_text(settings, "user", proposals[i].user);
         json_object_object_add(one, "settings", settings);

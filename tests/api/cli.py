@@ -152,11 +152,11 @@ def secrets(cli, rig, folder):
     expect("sign in there" in said, said)
     said = cli.run("mailbox", "add", "eve@acme.example", "--provider", "nowhere", "--yes", "--secret-file",
                    good, status=1)
-    expect("--set imap_url=" in said, said)  # .example proposes nothing
+    expect("--set imap=" in said, said)  # .example proposes nothing
     cli.run("mailbox", "add", "eve@acme.example", "--provider", "nowhere", "--secret-file", good, "--set",
-            "imap_url=imaps://127.0.0.1:993")
+            "imap=imaps://127.0.0.1:993")
     said = cli.json("mailbox", "show", "eve@acme.example")
-    expect(said["settings"] == {"imap_url": "imaps://127.0.0.1:993"} and said["sign_in"] == "secret", said)
+    expect(said["settings"] == {"imap": "imaps://127.0.0.1:993"} and said["sign_in"] == "secret", said)
     said = cli.run("mailbox", "disconnect", "dora@acme.example", "--yes")
     expect("destroyed here" in said, said)
     with open(rig.log) as log:

@@ -11,5 +11,5 @@ def with_posty(build, folder):
     shutil.copy(os.path.join(build, "plugins", "gmail.so"), plugins)
     shutil.copy(os.path.join(build, "tests", "odd", "posty.so"), plugins)
     return {"plugins": plugins,
-            "providers": {"acme": {"plugin": "posty.so", "imap_url": "imap://127.0.0.1:143"},
+            "providers": {"acme": {"plugin": "posty.so", "imap": "imap://127.0.0.1:143"},
                           "nowhere": {"plugin": "posty.so", "other_url": "imap://127.0.0.1:143"}}}

@@ -174,7 +174,7 @@ __attribute__((destructor)) static void forget_mails(void)
 }
 
 static const struct rider_setting server = {.size = sizeof(server),
-                                            .key = "imap_url",
+                                            .key = "imap",
                                             .label = "The server",
                                             .required = true,
                                             .of_mailbox = true};

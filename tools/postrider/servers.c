@@ -84,10 +84,9 @@ static void take_proposal(struct json_object *proposal, struct json_object *prov
 
 static int say_which(const char *why)
 {
-    complain(
-        "mailbox add", why,
-        "say which: --set imap_url=imaps://HOST:993 --set smtp_url=smtps://HOST:465 (imap:// and "
-        "smtp:// are with STARTTLS)");
+    complain("mailbox add", why,
+             "say which: --set imap=imaps://HOST:993 --set smtp=smtps://HOST:465 (imap:// and "
+             "smtp:// are with STARTTLS)");
     return EXIT_REFUSED;
 }
 
@@ -100,7 +99,7 @@ int choose_servers(struct cli *cli, const char *address, struct json_object *pro
     int result = EXIT_OK;
 
     *settings_r = settings;
-    if (!is_open(provider, settings, "imap_url") && !is_open(provider, settings, "smtp_url"))
+    if (!is_open(provider, settings, "imap") && !is_open(provider, settings, "smtp"))
         return EXIT_OK;
     result = ask_plain(cli, "GET", path, &answer);
     if (result != EXIT_OK)

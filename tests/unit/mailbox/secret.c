@@ -40,7 +40,7 @@ static struct told add_with(const char *address, int access, const char *const *
 
 static uint64_t add(const char *mood)
 {
-    const char *settings[] = {"imap_url", "imaps://mail.acme.example", mood ? "mood" : NULL, mood,
+    const char *settings[] = {"imap", "imaps://mail.acme.example", mood ? "mood" : NULL, mood,
                               NULL};
     struct told told = add_with(ANA, RIDER_ACCESS_FULL, settings);
 
@@ -169,7 +169,7 @@ static void is_tried_proved_and_kept(void **state)
 
 static void is_lent_with_its_user(void **state)
 {
-    static const char *const settings[] = {"imap_url", "imaps://mail.acme.example", "user", "ana7",
+    static const char *const settings[] = {"imap", "imaps://mail.acme.example", "user", "ana7",
                                            NULL};
     uint64_t id = connected();
     struct login login = login_of(id);
@@ -199,15 +199,15 @@ static void a_grant_logs_in_as_a_bearer(void **state)
 static void its_settings_are_checked_and_sealed(void **state)
 {
     static const char *const wrong[] = {"imap_uri", "x", NULL};
-    static const char *const tenant[] = {"imap_url", "x", "tenant", "of the provider", NULL};
-    static const char *const right[] = {"imap_url", "imaps://other.example", NULL};
+    static const char *const tenant[] = {"imap", "x", "tenant", "of the provider", NULL};
+    static const char *const right[] = {"imap", "imaps://other.example", NULL};
     struct told told = add_with(ANA, RIDER_ACCESS_FULL, NULL);
     char **kept;
     uint64_t id;
 
     (void)state;
     assert_int_equal(told.status, -EINVAL);
-    assert_non_null(strstr(told.text, "--set imap_url="));
+    assert_non_null(strstr(told.text, "--set imap="));
     assert_int_equal(add_with(ANA, RIDER_ACCESS_FULL, wrong).status, -EINVAL);
     assert_int_equal(add_with(ANA, RIDER_ACCESS_FULL, tenant).status, -EINVAL);
     assert_int_equal(add_with(ANA, 7, right).status, -EINVAL);
@@ -217,7 +217,7 @@ static void its_settings_are_checked_and_sealed(void **state)
     assert_int_equal(told.mailbox, id);
     kept = mailbox_settings(rig.mailboxes, id);
     assert_non_null(kept);
-    assert_string_equal(setting_of((const char *const *)kept, "imap_url"), "imaps://other.example");
+    assert_string_equal(setting_of((const char *const *)kept, "imap"), "imaps://other.example");
     mem_strv_free(kept);
     assert_int_equal(give(id, SECRET, true).status, 0);
     assert_int_equal(add_with(ANA, RIDER_ACCESS_FULL, right).status, -EEXIST);
@@ -334,7 +334,7 @@ static void junk_is_an_arrival_too(void **state)
 
 static void without_proof_by_those_who_know(void **state)
 {
-    static const char *const settings[] = {"imap_url", "imaps://mail.acme.example", "mood", "lost",
+    static const char *const settings[] = {"imap", "imaps://mail.acme.example", "mood", "lost",
                                            NULL};
     uint64_t id = add("lost");
     struct told ben = add_with(BEN, RIDER_ACCESS_SEND, settings);
@@ -450,7 +450,7 @@ static struct seen post(const char *link, const char *cookie, const char *secret
 
 static void an_owner_gives_it_on_our_page(void **state)
 {
-    static const char *const settings[] = {"imap_url", "imaps://mail.acme.example", NULL};
+    static const char *const settings[] = {"imap", "imaps://mail.acme.example", NULL};
     struct told ana = add_with(ANA, RIDER_ACCESS_FULL, settings);
     struct told ben = add_with(BEN, RIDER_ACCESS_FULL, settings);
     struct seen seen = rig_show(ana.text), other = rig_show(ben.text);
@@ -473,7 +473,7 @@ static void an_owner_gives_it_on_our_page(void **state)
 
 static void a_wrong_one_may_be_given_again(void **state)
 {
-    static const char *const settings[] = {"imap_url", "imaps://mail.acme.example", "mood", "auth",
+    static const char *const settings[] = {"imap", "imaps://mail.acme.example", "mood", "auth",
                                            NULL};
     struct told ana = add_with(ANA, RIDER_ACCESS_FULL, settings);
     struct seen seen = rig_show(ana.text);
@@ -502,7 +502,7 @@ static void tell_nobody(void *arg, int status, uint64_t mailbox, const char *tex
 static void ends_with_the_daemon_in_the_middle(void **state)
 {
     uint64_t id = add("slow"), other;
-    static const char *const lost[] = {"imap_url", "x", "mood", "lost", NULL};
+    static const char *const lost[] = {"imap", "x", "mood", "lost", NULL};
 
     (void)state;
     other = add_with(BEN, RIDER_ACCESS_FULL, lost).mailbox;

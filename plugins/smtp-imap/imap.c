@@ -400,8 +400,12 @@ static void heard_folder(void *arg, const struct imap_response *response)
     struct imap *imap = arg;
     struct imap_folder folder;
 
-    if (imap->folder_count == FOLDERS_MAX || imap_folder_read(&folder, response) < 0)
+    if (imap->folder_count == 2 * FOLDERS_MAX || imap_folder_read(&folder, response) < 0)
         return;
+    if (imap->folder_count >= FOLDERS_MAX && !folder.use) { /* Sent may come last */
+        free(folder.name);
+        return;
+    }
     imap->folders = realloc(imap->folders, (imap->folder_count + 1) * sizeof(*imap->folders));
     if (!imap->folders)
         abort();

@@ -392,7 +392,7 @@ static bool read_uid(const char **at, const char *end, uint64_t *number_r)
             return false;
     }
     *number_r = number;
-    return *at > start;
+    return *at > start && number; /* 0 is no UID, and no empty answer either */
 }
 
 static bool set_each(const char *at, const char *end,

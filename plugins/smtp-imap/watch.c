@@ -10,7 +10,8 @@
 enum {
     RENEW_LEAST = 9 * 60000,
     RENEW_SPREAD = 3 * 60000, /* so that many mailboxes don't all renew at once */
-    ANSWER_WITHIN = 30000
+    ANSWER_WITHIN = 30000,
+    AGAIN_AFTER = 10000 /* when the server ended it, which nobody asked for */
 };
 
 struct watch {
@@ -21,6 +22,7 @@ struct watch {
     struct rider_timer *timer;
     uint32_t renew;
     bool idling, told;
+    bool renewing; /* we said DONE */
 };
 
 static void idle(struct watch *watch);
@@ -76,6 +78,7 @@ static void renew(void *arg)
 
     watch->timer = NULL;
     watch->idling = false;
+    watch->renewing = true;
     imap_done(watch->imap);
     within(watch, ANSWER_WITHIN, no_answer);
 }
@@ -106,11 +109,24 @@ static void heard(void *arg, const struct imap_response *response)
         watch->push->hint(watch->session->host);
 }
 
+static void again(void *arg)
+{
+    struct watch *watch = arg;
+
+    watch->timer = NULL;
+    idle(watch);
+}
+
 static void ended(void *arg, const struct imap_response *response)
 {
     struct watch *watch = arg;
     struct failure failure;
 
+    if (response->status == IMAP_OK && !watch->renewing) {
+        watch->idling = false;
+        within(watch, AGAIN_AFTER, again);
+        return;
+    }
     if (response->status == IMAP_OK) {
         idle(watch);
         return;
@@ -121,6 +137,7 @@ static void ended(void *arg, const struct imap_response *response)
 
 static void idle(struct watch *watch)
 {
+    watch->renewing = false;
     within(watch, ANSWER_WITHIN, no_answer);
     imap_say(watch->imap, "IDLE", "IDLE", heard, ended, watch);
 }

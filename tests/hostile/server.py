@@ -206,6 +206,7 @@ class World:
         self.ca, (self.tls, self.untrusted) = make_ca(folder)
         self.driver = Driver(build, self.ca, folder + "/log")
         self.servers = []
+        self.met = []  # kinds of a case's answers
 
     def serve(self, script, tls=True, pieces=0):
         server = Server(self, script, tls, pieces)
@@ -223,6 +224,7 @@ class World:
 
     def expect(self, answer, kind, scope=None, **more):
         """kind and scope may be several, between bars."""
+        self.met.append(answer["kind"])
         good = answer["kind"] in kind.split("|")
         good = good and (scope is None or answer.get("scope") in scope.split("|"))
         for key, value in more.items():
@@ -263,14 +265,15 @@ def main(cases):
             if only and not any(part in name for part in only):
                 continue
             ran += 1
-            began = time.monotonic()
+            began, world.met = time.monotonic(), []
             try:
                 try:
                     case(world)
                     world.ask("close")
                 finally:
                     world.after_case()
-                print(f"ok    {name} ({time.monotonic() - began:.2f} s)", flush=True)
+                met = ", ".join(world.met[:4] + ["..."] * (len(world.met) > 4))
+                print(f"ok    {name}: {met} ({time.monotonic() - began:.2f} s)", flush=True)
             except Wrong as wrong:
                 failed.append(name)
                 print(f"FAIL  {name}: {wrong}", flush=True)

@@ -244,7 +244,7 @@ static void searches(void **state)
                 {"* ESEARCH (TAG \"a\") UID ALL 1:3,9,8:7\r\n", "1-3 9-9 7-8 "},
                 {"* ESEARCH (TAG \"a\") UID COUNT 0\r\n", ""},
                 {"* ESEARCH (TAG \"a\") UID\r\n", ""}};
-    static const char *const bad[] = {"* SEARCH x\r\n", "* SEARCH 4294967296\r\n",
+    static const char *const bad[] = {"* SEARCH x\r\n", "* SEARCH 0\r\n", "* SEARCH 4294967296\r\n",
                                       "* ESEARCH UID ALL 1:*\r\n", "* ESEARCH UID ALL 1;2\r\n"};
     struct imap_response response;
     (void)state;

@@ -59,6 +59,37 @@ static void token(void *arg, uint64_t mailbox, const char *refused, credential_g
     loop_timer_in(pending->timer, 0);
 }
 
+struct pending_login {
+    struct loop_timer *timer;
+    credential_login_fn *got;
+    void *arg;
+};
+
+static void give_login(void *arg)
+{
+    static const struct credential_login password = {.user = "ana@acme.example",
+                                                     .secret = "rider-check"};
+    struct pending_login *pending = arg;
+
+    loop_timer_free(pending->timer);
+    pending->got(pending->arg, &password, NULL);
+    free(pending);
+}
+
+static void login(void *arg, uint64_t mailbox, const char *refused, credential_login_fn *got,
+                  void *got_arg)
+{
+    struct bench *bench = arg;
+    struct pending_login *pending = mem_new(sizeof(*pending));
+
+    (void)mailbox;
+    (void)refused;
+    pending->got = got;
+    pending->arg = got_arg;
+    pending->timer = loop_timer_new(bench->loop, give_login, pending);
+    loop_timer_in(pending->timer, 0);
+}
+
 static void serve(void *arg, const struct standin_request *request, struct standin_reply *reply)
 {
     const struct bench *bench = arg;
@@ -139,11 +170,23 @@ void bench_setting(struct bench *bench, const char *key, const char *value)
     bench->settings[bench->settings_count++] = mem_str(value);
 }
 
-static void fill_in(struct bench *bench, const struct rider_setting *setting)
+static bool by_password(const struct rider_provider *table)
+{
+    return table && RIDER_REACHES(table, auth) && (table->auth & RIDER_AUTH_PASSWORD);
+}
+
+/* OAuth is optional where there are passwords: its endpoints are then left out. */
+static void fill_in(struct bench *bench, const struct rider_setting *setting, bool oauth)
 {
     size_t len = RIDER_REACHES(setting, key) && setting->key ? strlen(setting->key) : 0;
 
-    if (len >= 3 && strcmp(setting->key + len - 3, "url") == 0)
+    if (len == 4 && (strcmp(setting->key, "imap") == 0 || strcmp(setting->key, "smtp") == 0)) {
+        auto_free char *server =
+            mem_printf("%s%s", setting->key, strchr(standin_url(bench->standin), ':'));
+        bench_setting(bench, setting->key, server);
+        bench_setting(bench, "plain", "true");
+        bench->lines = true;
+    } else if (len >= 3 && oauth && strcmp(setting->key + len - 3, "url") == 0)
         bench_setting(bench, setting->key, standin_url(bench->standin));
     else if (len > 0 && RIDER_REACHES(setting, required) && setting->required)
         bench_setting(bench, setting->key, "rider-check");
@@ -159,15 +202,15 @@ void bench_settings_of_plugin(struct bench *bench)
     const struct rider_provider *table = NULL;
     rider_provider_fn *entry;
 
-    for (size_t i = 0; i < ARRAY_LEN(usual); i++)
-        bench_setting(bench, usual[i], standin_url(bench->standin));
     if (symbol) {
         memcpy(&entry, &symbol, sizeof(entry));
         table = entry();
     }
+    for (size_t i = 0; i < ARRAY_LEN(usual) && !by_password(table); i++)
+        bench_setting(bench, usual[i], standin_url(bench->standin));
     if (table && RIDER_REACHES(table, settings) && table->settings)
         for (size_t i = 0; table->settings[i]; i++)
-            fill_in(bench, table->settings[i]);
+            fill_in(bench, table->settings[i], !by_password(table));
     if (library)
         dlclose(library);
 }
@@ -180,7 +223,7 @@ int bench_load(struct bench *bench)
         .http = bench->http,
         .data_dir = bench->data,
         .plugins_dir = bench->dir,
-        .credentials = {.arg = bench, .token = token},
+        .credentials = {.arg = bench, .token = token, .login = login},
         .drain_grace = 500,
         .cancel_grace = 500,
     };

@@ -22,6 +22,7 @@ struct bench {
     struct buf error;
     unsigned passed, failed;
     bool quiet; /* say only what failed */
+    bool lines; /* the plugin asks for an IMAP or SMTP server: it uses postrider.stream/1 */
 };
 
 int bench_init(struct bench *bench, const char *file);

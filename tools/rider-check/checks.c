@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { OP_MS = 4000, SEND = 2 };
+enum { OP_MS = 4000, SILENCE_MS = 300, SEND = 2 };
 
 static uint64_t sum_of_misdeeds(void)
 {
@@ -18,6 +18,10 @@ static uint64_t sum_of_misdeeds(void)
 
 static enum rider_access best_access(struct bench *bench)
 {
+    struct provider_about about;
+
+    if (provider_about(bench->set, "checked", &about) == 0 && about.auth & RIDER_AUTH_PASSWORD)
+        return RIDER_ACCESS_FULL;
     for (int level = RIDER_ACCESS_FULL; level > RIDER_ACCESS_SEND; level--) {
         struct rider_oauth *oauth = NULL;
         if (provider_oauth(bench->set, "checked", (enum rider_access)level, &oauth) < 0)
@@ -72,7 +76,7 @@ void check_oauth(struct bench *bench)
         bool offers = provider_oauth(bench->set, "checked", (enum rider_access)level, &oauth) == 0;
         provider_oauth_free(oauth);
         offered += offers;
-        if (offers || about.auth == RIDER_AUTH_PASSWORD)
+        if (offers || about.auth & RIDER_AUTH_PASSWORD)
             check_level(bench, (enum rider_access)level);
     }
     if (about.auth == RIDER_AUTH_OAUTH)
@@ -166,6 +170,24 @@ static void check_dead_server(struct bench *bench, struct provider_session *sess
     }
 }
 
+/* Its protocol is not the stand-in's, who waits for a request: a server without a greeting. */
+static void check_silence(struct bench *bench, struct provider_session *session, uint32_t can)
+{
+    for (int kind = 0; kind < OP_KINDS; kind++) {
+        struct ending ending = {0};
+        uint64_t before = sum_of_misdeeds();
+        if (!op_offered(can, kind))
+            continue;
+        op_start(session, kind, SILENCE_MS, &ending);
+        bench_run(bench, OP_MS, ending_over, &ending);
+        check(bench,
+              ending.count == 1 && sum_of_misdeeds() == before && !ending.left &&
+                  ending.kind != RIDER_UNCERTAIN,
+              "a silent server: %s is finished once, by the plugin, as %s, and nothing is in doubt",
+              op_names[kind], ending.kind ? provider_kind_name(ending.kind) : "done");
+    }
+}
+
 void check_answers(struct bench *bench)
 {
     struct provider_session *session = bench_open(bench, best_access(bench));
@@ -174,7 +196,9 @@ void check_answers(struct bench *bench)
     if (!session)
         return;
     can = provider_session_can(session);
-    for (size_t i = 0; i < ARRAY_LEN(answers); i++)
+    if (bench->lines)
+        check_silence(bench, session, can);
+    for (size_t i = 0; !bench->lines && i < ARRAY_LEN(answers); i++)
         for (int kind = 0; kind < OP_KINDS; kind++)
             if (op_offered(can, kind))
                 check_one(bench, session, kind, &answers[i]);

@@ -11,7 +11,9 @@
 static const char usage[] =
     "usage: rider-check [-q] [-v] [-n TIMES] [--set KEY=VALUE]... PLUGIN.so\n"
     "Tries a provider's plugin against a scripted server on this machine, and says for each check\n"
-    "whether it passed. Settings whose key ends in \"url\" point to that server.\n"
+    "whether it passed. Settings whose key ends in \"url\" point to that server, also imap and "
+    "smtp:\n"
+    "of a plugin with such lines it tries all but what the server's words should make of them.\n"
     "  -q  say only what failed     -v  with the plugin's own log lines\n"
     "  -n  how often to load and unload it (100)\n";
 

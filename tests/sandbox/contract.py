@@ -85,4 +85,6 @@ def check(method, path, status, body, spec=GMAIL):
         return ["a body where there is none to be"] if body else []
     if status < 300 and str(status) not in found["responses"]:
         return [f"{method} {path}: status {status} is not in the contract"]
+    if "application/json" not in answer["content"]:
+        return []
     return faults(json.loads(body), list(answer["content"].values())[0]["schema"], spec)

@@ -232,7 +232,7 @@ static struct node *comparison(struct reader *reader)
     struct node *node;
     size_t op = 0;
 
-    if (strlen(path) > 4 && strcmp(path + strlen(path) - 4, "/any") == 0) {
+    if (strlen(path) > 4 && strcasecmp(path + strlen(path) - 4, "/any") == 0) {
         path_note(reader, path);
         node = lambda(reader, path);
         free(path);

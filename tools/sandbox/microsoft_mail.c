@@ -77,7 +77,7 @@ void ms_messages_value(struct ms_call *call)
     if (!message)
         return;
     call->response->status = 200;
-    sbx_response_header(call->response, "content-type", "text/plain");
+    sbx_response_header(call->response, "content-type", "application/octet-stream");
     buf_add(&call->response->body, message->content->raw, message->content->len);
 }
 

@@ -99,6 +99,8 @@ static struct json_object *preview_json(const struct ms_message *message)
         else if (line.len > 0 && line.data[line.len - 1] != ' ')
             buf_add_char(&line, ' ');
     }
+    if (line.len > 0 && line.data[line.len - 1] == ' ')
+        buf_truncate(&line, line.len - 1);
     return sbx_json_safe(buf_text(&line), line.len);
 }
 

@@ -260,6 +260,8 @@ void ms_send(struct ms_call *call, struct ms_message *message, bool drafted, boo
         message->conversation =
             ms_conversation_find(call->account, &message->content->headers, false);
     content = content_final(message);
+    map_put_str(&call->account->message_ids, content->message_id,
+                message); /* who answers knows it */
     tell(call, message, content, recipients, drafted);
     ms_done(call, 202);
     deliver(message, content, recipients);

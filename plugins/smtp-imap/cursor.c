@@ -61,7 +61,7 @@ int cursor_read(struct cursor *cursor, struct rider_bytes bytes)
     *cursor = (struct cursor){0};
     if (!bytes.len)
         return 0;
-    for (const char *at = all + 1; good && *at;)
+    for (const char *at = good ? all + 1 : NULL; good && *at;)
         good = *at++ == ' ' && read_place(cursor, &at);
     free(all);
     if (!good)

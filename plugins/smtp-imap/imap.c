@@ -197,6 +197,7 @@ static void answered(struct imap *imap, const struct imap_response *response)
 
     own->met = true;
     own->tag[0] = '\0';
+    own->untagged = NULL;  /* who asked may be gone when the server says more */
     if (own->literal.data) /* refused before its literal left, or answered behind it */
         own->literal = (struct rider_bytes){0};
     if (response->code && strcmp(response->code, "APPENDUID") == 0 &&

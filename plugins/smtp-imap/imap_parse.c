@@ -315,7 +315,7 @@ int imap_response_read(struct imap_response *response, struct rider_bytes whole)
     response->tag = at;
     while (at < end && *at != ' ')
         at++;
-    if (at == end || at == response->tag)
+    if (at == end || at == response->tag || memchr(response->tag, 0, (size_t)(at - response->tag)))
         return -1;
     *at++ = '\0';
     if (read_data(response, at, end) < 0)

@@ -345,6 +345,24 @@ static void reads(void **state)
     fake_finish(&fake);
 }
 
+/* What comes when nothing was asked is nobody's: who asked last is gone. */
+static void unasked(void **state)
+{
+    struct fake fake;
+    (void)state;
+
+    fake_init(&fake, RIDER_ACCESS_FULL, NULL);
+    reading(&fake, STRUCTURE, "* 1 FETCH (UID 4 BODY[1]<0> \"a\")\r\n" DONE);
+    fake_reply(fake_line(&fake), "* 1 FETCH (UID 4 BODY[1]<0> \"b\")\r\n* 9 EXISTS\r\n+ x\r\n");
+    fake_pump(&fake);
+    assert_int_equal(fake.times, 1);
+    assert_string_equal(fake.text, "a");
+    fake_reply(fake_line(&fake), "$T OK done\r\n"); /* nor is a second answer */
+    fake_pump(&fake);
+    assert_null(fake_line(&fake));
+    fake_finish(&fake);
+}
+
 /* ---- watch ------------------------------------------------------------------------------------
  */
 
@@ -498,10 +516,10 @@ static void takes_turns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds),        cmocka_unit_test(no_sent),  cmocka_unit_test(files),
-        cmocka_unit_test(files_slowly), cmocka_unit_test(keywords), cmocka_unit_test(copies),
-        cmocka_unit_test(reads),        cmocka_unit_test(watches),  cmocka_unit_test(watches_not),
-        cmocka_unit_test(takes_turns),
+        cmocka_unit_test(finds),        cmocka_unit_test(no_sent),     cmocka_unit_test(files),
+        cmocka_unit_test(files_slowly), cmocka_unit_test(keywords),    cmocka_unit_test(copies),
+        cmocka_unit_test(reads),        cmocka_unit_test(unasked),     cmocka_unit_test(watches),
+        cmocka_unit_test(watches_not),  cmocka_unit_test(takes_turns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

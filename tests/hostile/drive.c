@@ -4,7 +4,8 @@
  *
  * {"do":"open", "settings":{...}, "address":..., "user":..., "secret":..., "bearer":false,
  * "access":"full"}, {"do":"close"}, {"do":"hints"} and the operations: identify, send, find, file,
- * list, read, label, watch. An operation may say "timeout" and "cancel" (ms). */
+ * list, read, label, watch. An operation may say "timeout" and "cancel" (ms), list also "take": how
+ * many items. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -33,6 +34,7 @@ static struct {
     struct json_object *items;
     bool ended;
     size_t hints, lost;
+    int64_t take; /* how many items are taken */
 } drive;
 
 /* -- JSON ----------------------------------------------------------------------------------------
@@ -159,9 +161,12 @@ static void ended(void *arg, const struct provider_result *result)
 
 static bool took(void *arg, const struct rider_reply *reply)
 {
-    struct json_object *item = json_object_new_object();
+    struct json_object *item;
 
     (void)arg;
+    if (drive.take-- <= 0)
+        return false;
+    item = json_object_new_object();
     put_number(item, "change", reply->change);
     put_number(item, "where", reply->where);
     put(item, "id", reply->provider_id);
@@ -355,6 +360,7 @@ static void do_operation(struct json_object *asked, const char *verb)
     struct provider_op *op;
 
     drive.ended = false;
+    drive.take = get_number(asked, "take", INT64_MAX);
     drive.items = json_object_new_array();
     json_object_object_add(drive.answer, "items", drive.items);
     op = drive.session ? start(asked, verb) : NULL;

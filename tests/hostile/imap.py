@@ -474,6 +474,8 @@ case(one(once("UID FETCH", lambda i, l, t, a: i.fetch(t, a).replace(b" OK Fetch"
 case(one(once("UID FETCH", before("* VANISHED (EARLIER) 1:4294967295\r\n* VANISHED 11\r\n")), "ok"), "VANISHED")
 case(one(once("UID FETCH", before("* 3 FETCH (FLAGS (\\Seen))\r\n* 99 FETCH (UID 7 FLAGS ())\r\n")), "ok"),
      "FETCH of mails that nobody asked about")
+case(one(once("UID FETCH", before("* 7 FETCH (UID 7 FLAGS () BODY[HEADER.FIELDS (Subject)]<0> {19}\r\nSubject: Forged\r\n\r\n)\r\n")),
+         "ok"), "headers that nobody asked for")
 case(one(once("UID FETCH", lambda i, l, t, a: i.fetch(t, a).split(t.encode())[0] + i.fetch(t, a)), "ok"),
      "every FETCH twice")
 case(one(once("UID FETCH", lambda i, l, t, a: b"".join(reversed(re.split(rb"(?=\* \d+ FETCH)", i.fetch(t, a).rsplit(t.encode(), 1)[0])))
@@ -583,6 +585,22 @@ def the_last_mail_before_n(world):
     imap.inbox.mails.append(Mail(14, "Four"))
     third = world.expect(ask_list(world, second["cursor"]), "ok")
     world.check(subjects(third) == ["Four"], f"then: {subjects(third)}")
+
+
+@case
+def a_page_that_is_taken_in_part(world):
+    """The cursor covers what was taken, and no more."""
+    for limit in (1, 2, 100):
+        imap, cursor, found = Imap(), "", []
+        begin(world, imap)
+        for _ in range(10):
+            answer = world.expect(ask_list(world, cursor, take=1, limit=limit), "ok")
+            found += subjects(answer)
+            cursor = answer["cursor"]
+            if not answer["more"]:
+                break
+        world.check(sorted(found) == ALL, f"limit {limit}: {found}")
+        world.ask("close")
 
 
 @case

@@ -279,9 +279,10 @@ static void accepted(struct smtp *smtp)
     const struct rider_message *message = smtp->queue->message;
     char words[160];
 
-    /* The server's number for it, which its operator can look up. */
+    /* The server's number for it, which its operator can look up. A whole marker looks like a token
+     * to the host, and would be hidden. */
     smtp_words(words, sizeof(words), &smtp->reader.reply, message->subject);
-    host->log(host, 2, "message %s was accepted by the mail server: %s",
+    host->log(host, 2, "message %.20s... was accepted by the mail server: %s",
               message->marker ? message->marker : "", words);
     smtp->mails++;
     line_answered(smtp->line);
@@ -494,14 +495,18 @@ void smtp_check(struct rider_session *session, struct rider_op *op,
 /* -- ending early --------------------------------------------------------------------------------
  */
 
+/* Whether the dot had left only the host knows, and then it makes this UNCERTAIN. */
 static void cancelled(struct rider_session *session, struct rider_op *op, enum smtp_phase phase)
 {
     struct failure why;
 
-    /* Whether the dot had left only the host knows, and then it makes this UNCERTAIN. */
-    smtp_failure_say(&why, RIDER_CANCELLED, RIDER_MESSAGE,
-                     "it was cancelled before the mail server had answered (SMTP, at %s)",
-                     smtp_phase_name(phase));
+    if (op->deadline && session->host->monotonic(session->host) >= op->deadline)
+        smtp_failure_say(&why, RIDER_TRANSIENT, RIDER_MAILBOX,
+                         "the mail server did not answer in time (SMTP, at %s)",
+                         smtp_phase_name(phase));
+    else
+        smtp_failure_say(&why, RIDER_CANCELLED, RIDER_MESSAGE, "it was cancelled (SMTP, at %s)",
+                         smtp_phase_name(phase));
     session->host->fail(op, &why.failure);
 }
 

@@ -351,6 +351,18 @@ static void a_mail_that_does_not_fit_is_never_begun(void **state)
     free(big);
 }
 
+static void a_server_that_is_too_slow(void **state)
+{
+    (void)state;
+    fake.ops[0].deadline = 1000;
+    sends(0, &a_mail);
+    opens();
+    says(ALL);
+    assert_true(smtp_cancel(&fake.session, &fake.ops[0])); /* by the host, at the deadline */
+    ended(0, RIDER_TRANSIENT, RIDER_MAILBOX);
+    assert_non_null(strstr(fake.ends[0].detail, "MAIL FROM"));
+}
+
 static void cancels(void **state)
 {
     (void)state;
@@ -468,6 +480,7 @@ int main(void)
         TEST(garbage_before_the_dot_is_nothing_sent),
         TEST(a_wrong_password_is_tried_once_for_all),
         TEST(a_mail_that_does_not_fit_is_never_begun),
+        TEST(a_server_that_is_too_slow),
         TEST(cancels),
         TEST(checks),
         TEST(an_idle_line_that_speaks_is_let_go),

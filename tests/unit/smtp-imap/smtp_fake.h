@@ -138,6 +138,12 @@ static struct rider_timer *fake_after(const struct rider_host *host, uint32_t de
     return (struct rider_timer *)(void *)&fake.delay;
 }
 
+static int64_t fake_monotonic(const struct rider_host *host)
+{
+    (void)host;
+    return 1000;
+}
+
 static void fake_forget(struct rider_timer *timer)
 {
     if (timer)
@@ -195,6 +201,7 @@ static void fake_begin(void)
     memset(&fake, 0, sizeof(fake));
     fake.host = (struct rider_host){.size = sizeof(fake.host),
                                     .log = fake_log,
+                                    .monotonic = fake_monotonic,
                                     .after = fake_after,
                                     .forget = fake_forget,
                                     .fail = fake_fail,

@@ -76,6 +76,7 @@ void ms_mailbox_forget(struct ms_account *account)
 {
     past = mem_grow(past, past_count + 1, sizeof(*past));
     past[past_count++] = *account;
+    account->epoch++;
     account->messages = account->message_ids = (struct map){0};
     account->subjects = account->markers = account->folders = (struct map){0};
     account->folder_list = NULL;
@@ -240,6 +241,7 @@ struct ms_message *ms_message_new(struct ms_account *account, struct ms_content 
     }
     made[made_count++] = message;
     message->key = ++ms_state()->next_id;
+    message->epoch = account->epoch;
     message->account = account;
     message->content = content;
     message->created = message->received = message->sent = message->modified = world_now();

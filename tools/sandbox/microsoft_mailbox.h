@@ -36,9 +36,9 @@ struct ms_property { /* a singleValueLegacyExtendedProperty */
 };
 
 struct ms_message {
-    char *immutable_id, *plain_id; /* the latter changes as it moves */
-    uint64_t key;                  /* counts over all mailboxes */
-    unsigned moves, changes;
+    char *immutable_id, *plain_id;  /* the latter changes as it moves */
+    uint64_t key;                   /* counts over all mailboxes */
+    unsigned moves, changes, epoch; /* the epoch: the mailbox's as it was made */
     struct ms_account *account;
     struct ms_folder *folder;
     struct ms_conversation *conversation;

@@ -186,6 +186,10 @@ static void arrives(void *arg)
     struct ms_message *message = arrival->message;
     struct ms_folder *sent = ms_folder_get(message->account, "sentitems");
 
+    if (message->epoch != message->account->epoch) { /* forgotten */
+        free(arrival);
+        return;
+    }
     message->hidden = message->under_way = false;
     message->draft = false;
     message->sent = message->received = message->modified = world_now();
@@ -250,6 +254,11 @@ void ms_send(struct ms_call *call, struct ms_message *message, bool drafted, boo
     while (recipients && recipients[count])
         count++;
     if (!recipients || !from_check(call, message) || !ms_send_limit(call, count)) {
+        mem_strv_free(recipients);
+        return;
+    }
+    if (drafted && ms_state()->settings.stuck > 0 && world_chance() < ms_state()->settings.stuck) {
+        ms_done(call, 202);
         mem_strv_free(recipients);
         return;
     }

@@ -49,6 +49,7 @@ struct ms_account {
     char *address, *name, *oid, *sub;
     char *mail; /* what /me gives as mail; NULL: null, as for some personal accounts */
     struct ms_tenant *tenant;
+    unsigned epoch;             /* counts how often the mailbox began anew */
     char **aliases;             /* more addresses of the mailbox */
     char **send_as;             /* addresses it may send as */
     char **on_behalf;           /* addresses it may send on behalf of */
@@ -92,6 +93,7 @@ struct ms_settings {
     bool sent_headers; /* internetMessageHeaders of sent items hold what the client set */
     bool share_subject;
     double drift; /* the share of answers that get a conversation of their own */
+    double stuck; /* the share of drafts that stay drafts though their send was answered with 202 */
     bool inner_error;
 
     int64_t delta_horizon;    /* virtual ms a token of delta is good for */

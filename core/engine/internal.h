@@ -110,8 +110,9 @@ struct box { /* a mailbox that is being worked */
         struct hints hints;
         struct watch watch;
     } push;
-    bool gapped; /* something waits for what is in flight, to keep its gap from then */
-    bool idle;   /* as of the last turn */
+    bool gapped;      /* something waits for what is in flight, to keep its gap from then */
+    bool idle;        /* as of the last turn */
+    int32_t labelled; /* enum rider_labelled_how of the last label; 0: none yet */
 };
 
 /* -- submits, counted ----------------------------------------------------------------- */

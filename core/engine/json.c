@@ -151,6 +151,7 @@ static struct json_object *abilities(uint32_t can)
         {RIDER_CAN_SEND, "send"}, {RIDER_CAN_LIST, "list"},     {RIDER_CAN_LABEL, "label"},
         {RIDER_CAN_READ, "read"}, {RIDER_CAN_STAGE, "stage"},   {RIDER_CAN_FIND, "find"},
         {RIDER_CAN_FILE, "file"}, {RIDER_CAN_THREAD, "thread"}, {RIDER_CAN_REPORT, "report"},
+        {RIDER_CAN_LOOK, "look"},
     };
     struct json_object *list = json_object_new_array();
 
@@ -176,6 +177,25 @@ static void add_settings(struct json_object *json, char **settings)
         add_text(map, settings[i], settings[i + 1]);
     mem_strv_free(settings);
     json_object_object_add(json, "settings", map);
+}
+
+/* How labels come about there, as of the last one; NULL: none was set yet, or not open. */
+static const char *labels_word(const struct box *box, uint32_t can)
+{
+    static const char *const words[] = {NULL, "labels", "folders", "none"};
+
+    if (can && !(can & RIDER_CAN_LABEL))
+        return "none";
+    return box && box->labelled > 0 && (size_t)box->labelled < ARRAY_LEN(words)
+               ? words[box->labelled]
+               : NULL;
+}
+
+static const char *news_word(const struct box *box, uint32_t can)
+{
+    if (!(can & RIDER_CAN_LIST))
+        return NULL;
+    return box->push.watch.stands ? "push" : "poll";
 }
 
 int engine_mailbox_json(struct engine *engine, uint64_t id, struct buf *out)
@@ -206,6 +226,8 @@ int engine_mailbox_json(struct engine *engine, uint64_t id, struct buf *out)
     add_text(json, "promise", mailbox.promise == PROMISE_FAST ? "fast" : "strict");
     add_text(json, "grade", can ? grade(&mailbox, can) : NULL);
     json_object_object_add(json, "can", abilities(can));
+    add_text(json, "labels", labels_word(box, can));
+    add_text(json, "news", news_word(box, can));
     add_list(json, "granted", mailbox.granted);
     add_text(json, "name", mailbox.name);
     add_list(json, "aliases", mailbox.aliases);

@@ -158,6 +158,8 @@ static void job_done(void *arg, const struct provider_result *result)
         return;
     }
     job->box->work_failures = 0;
+    if (result->labelled)
+        job->box->labelled = result->labelled->how;
     job_end(job, true, 0);
 }
 

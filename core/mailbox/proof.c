@@ -61,9 +61,9 @@ static void give_up(struct trial *trial, int status, char *text)
 static void gave_up_waiting(struct trial *trial)
 {
     give_up(trial, -ETIMEDOUT,
-            mem_printf("%s signs in, but a mail to itself was not seen to arrive within 2 minutes. "
-                       "Is it the account's own address, and not forwarded elsewhere? Try again: "
-                       "postrider mailbox check %s",
+            mem_printf("%s signs in, but a mail to itself was not seen to arrive in time. Perhaps "
+                       "it is not the account's own address, or its mail is forwarded elsewhere; "
+                       "try again: postrider mailbox check %s",
                        trial->mailbox.address, trial->mailbox.address));
 }
 
@@ -117,12 +117,12 @@ static void looked(void *arg, const struct provider_result *result)
         buf_truncate(&trial->cursor, 0);
         look_later(trial);
     } else {
+        auto_free char *detail = trial_detail(failure);
+
         give_up(trial, failure->kind == RIDER_AUTH ? -EACCES : -EPROTO,
                 mem_printf("%s signs in, but can't be listed (%s), so it was not seen whether mail "
                            "to it arrives; mend that, then: postrider mailbox check %s",
-                           trial->mailbox.address,
-                           failure->detail ? failure->detail : "no reason given",
-                           trial->mailbox.address));
+                           trial->mailbox.address, detail, trial->mailbox.address));
     }
 }
 
@@ -145,19 +145,20 @@ static void sent(void *arg, const struct provider_result *result)
 {
     struct trial *trial = arg;
     const struct rider_failure *failure = result->failure;
+    auto_free char *detail = NULL;
 
     if (!failure || failure->kind == RIDER_UNCERTAIN) { /* seeing it settles the doubt */
         trial->timer = loop_timer_new(trial->mailboxes->options.loop, look, trial);
         loop_timer_in(trial->timer, LOOK_FIRST_MS);
         return;
     }
-    give_up(trial, failure->kind == RIDER_PERMANENT ? -EPROTO : -EHOSTUNREACH,
-            mem_printf("%s signs in, but a mail to itself was not taken (%s), so answers would not "
-                       "arrive either. Is it the account's own address? Try again: postrider "
-                       "mailbox check %s",
-                       trial->mailbox.address,
-                       failure->detail ? failure->detail : "no reason given",
-                       trial->mailbox.address));
+    detail = trial_detail(failure);
+    give_up(trial, failure->kind == RIDER_TRANSIENT ? -EHOSTUNREACH : -EPROTO,
+            mem_printf(
+                "%s signs in, but a mail to itself was not taken (%s), so answers would not "
+                "arrive either. Perhaps it is not the account's own address; correct that, or try "
+                "again: postrider mailbox check %s",
+                trial->mailbox.address, detail, trial->mailbox.address));
 }
 
 static int compose(const struct rider_message *message, struct buf *bytes, struct buf *error)

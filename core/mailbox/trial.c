@@ -235,31 +235,43 @@ static void accepted(struct trial *trial)
     }
 }
 
+/* A failure's own words inside a sentence of ours, whose last "; " is before what to do. */
+char *trial_detail(const struct rider_failure *failure)
+{
+    char *text = mem_str(failure->detail && *failure->detail ? failure->detail : "no reason given");
+
+    for (char *at = text; (at = strstr(at, "; "));)
+        *at = ',';
+    return text;
+}
+
 /* What went wrong, as a person can act on it; a TLS fault never mends by waiting. */
 static void refused(struct trial *trial, const struct rider_failure *failure)
 {
     const char *address = trial->mailbox.address, *provider = trial->mailbox.provider;
-    const char *detail = failure->detail && *failure->detail ? failure->detail : "no reason given";
-    const char *nothing = trial->sealed.len ? " Nothing was kept." : "";
+    auto_free char *detail = trial_detail(failure);
+    const char *nothing = trial->sealed.len ? " Nothing was kept" : " What is kept stays as it is";
 
     switch (failure->kind) {
     case RIDER_AUTH:
-        trial_end(trial, -EACCES,
-                  mem_printf("%s refused the user name or the secret of %s (%s).%s Some providers "
-                             "want an app password; give it: postrider mailbox secret %s",
-                             provider, address, detail, nothing, address));
+        trial_end(
+            trial, -EACCES,
+            mem_printf("%s refused the user name or the secret of %s (%s).%s; give it the "
+                       "right one, which is an app password at some: postrider mailbox secret "
+                       "%s",
+                       provider, address, detail, nothing, address));
         break;
     case RIDER_TRANSIENT:
     case RIDER_THROTTLED:
     case RIDER_CANCELLED:
         trial_end(trial, -EHOSTUNREACH,
-                  mem_printf("%s could not be reached for %s (%s).%s Check the names and ports of "
+                  mem_printf("%s could not be reached for %s (%s).%s; check the names and ports of "
                              "its servers, then try again",
                              provider, address, detail, nothing));
         break;
     default:
         trial_end(trial, -EPROTO,
-                  mem_printf("%s can't be spoken to for %s (%s).%s Check the names, ports and "
+                  mem_printf("%s can't be spoken to for %s (%s).%s; check the names, ports and "
                              "certificates of its servers",
                              provider, address, detail, nothing));
     }
@@ -277,7 +289,7 @@ static void identified(void *arg, const struct provider_result *result)
     }
     if (identity->address && !same_address(identity->address, trial->mailbox.address)) {
         trial_end(trial, -EPERM,
-                  mem_printf("that signs in as %s, which is not %s; nothing was kept, give the "
+                  mem_printf("that signs in as %s, which is not %s. Nothing was kept; give the "
                              "secret of the right account",
                              identity->address, trial->mailbox.address));
         return;

@@ -259,8 +259,8 @@ def ask_notices(api, rig):
     api.faults.check("X-Sign: s1" in said and said.endswith("news"), said)
     api.ask("POST", path + "?bad", "", "application/json", expect=400)
     api.ask("POST", path, "x" * 300000, "application/json", expect=413)
-    for wrong in (path[:-1], path[:-1] + ("A" if path[-1] != "A" else "B"), path.replace("acme", "gmail"),
-                  "/push/acme/nonsense"):
+    other = path[:-4] + ("A" if path[-4] != "A" else "B") + path[-3:]  # the last sign holds two bits only
+    for wrong in (path[:-1], other, path.replace("acme", "gmail"), "/push/acme/nonsense"):
         api.ask("POST", wrong, "news", "application/json", expect=404)
 
 

@@ -141,6 +141,29 @@ static void print_settings(struct json_object *settings)
     }
 }
 
+static bool has_word(struct json_object *list, const char *word)
+{
+    for (size_t i = 0; list && i < json_object_array_length(list); i++)
+        if (strcmp(json_object_get_string(json_object_array_get_idx(list, i)), word) == 0)
+            return true;
+    return false;
+}
+
+static const char *labels_text(struct json_object *json)
+{
+    static const struct {
+        const char *word, *text;
+    } all[] = {{"labels", "as labels of the mailbox"},
+               {"folders", "as copies in folders; nothing is moved"},
+               {"none", "not there"}};
+    const char *word = text_at(json, "labels");
+
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        if (strcmp(word, all[i].word) == 0)
+            return all[i].text;
+    return has_word(at(json, "can"), "label") ? "yes; how is known once the first was set" : word;
+}
+
 static void print_mailbox(struct json_object *json)
 {
     auto_free char *status = mem_printf("%s%s%s", text_at(json, "status"),
@@ -157,6 +180,8 @@ static void print_mailbox(struct json_object *json)
     print_line("access", text_at(json, "access"));
     print_line("promise", promise);
     print_words("can", at(json, "can"));
+    print_line("labels", labels_text(json));
+    print_line("news by", text_at(json, "news"));
     print_words("aliases", at(json, "aliases"));
     print_line("zone", text_at(json, "zone"));
     print_line("connected", time_at(json, "connected_at"));

@@ -1,4 +1,6 @@
 /* abi/cplusplus.cc: the contract's headers are C++ too, for whoever writes a provider in it. */
+#include <postrider/ext/push.h>
+#include <postrider/ext/stream.h>
 #include <postrider/provider.h>
 
 int main()

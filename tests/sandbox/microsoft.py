@@ -321,6 +321,12 @@ class SignIn(Case):
         tokens = self.exchange(code).json
         self.assertEqual(tokens["scope"], outlook)
         self.call("GET", "/me", status=401, token=tokens["access_token"])
+        self.sign_in()
+        both = self.refresh(self.tokens["refresh_token"], scope=f"Mail.Send {outlook}")
+        self.assertEqual(both.json["error_codes"], [28000])
+        minted = self.refresh(self.tokens["refresh_token"], scope=outlook).json["scope"]
+        self.assertIn(outlook, minted)
+        self.assertNotIn("Mail.Send", minted.split())
 
     def test_scope_beyond_consent(self):
         self.sign_in(scopes=HEADERS)

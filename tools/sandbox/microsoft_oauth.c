@@ -162,14 +162,14 @@ static bool resource_choose(const char *form, struct issue *issue, struct sbx_re
         return false;
     }
     resource = (asked & MS_GRAPH) ? MS_GRAPH : (asked & MS_OUTLOOK) ? MS_OUTLOOK : MS_GRAPH;
-    if (asked & resource & ~issue->scopes) {
+    if (asked & resource & ~issue->grant->scopes) { /* any refresh token of theirs will do */
         ms_oauth_fail(response, 400, "invalid_grant", 65001,
                       "The user or administrator has not consented to use the application. Send "
                       "an interactive authorization request for this user and resource.",
                       "consent_required", NULL);
         return false;
     }
-    issue->asked = issue->scopes & (resource | MS_SIGN_IN);
+    issue->asked = (asked | issue->scopes) & (resource | MS_SIGN_IN);
     return true;
 }
 

@@ -401,6 +401,26 @@ class SignIn(Case):
                          ("True", tenant["id"], "ad"))
         self.assertEqual(self.exchange(self.redirected(self.authorize())["code"]).status, 200)
 
+    def test_silent(self):
+        """prompt=none: a code where there is consent already, and never a page."""
+        def asked():
+            return self.redirected(self.http("GET", "/login/common/oauth2/v2.0/authorize?"
+                                             + self.auth_query(prompt="none")))
+
+        self.assertEqual(asked()["error"], "consent_required")
+        self.sign_in()
+        self.assertEqual(self.exchange(asked()["code"]).status, 200)
+        self.box.ask("microsoft.demand", account=ANA, what="mfa")
+        self.assertEqual(asked()["error"], "interaction_required")
+        self.box.ask("microsoft.consent", signed_out=True)
+        self.assertEqual(asked()["error"], "login_required")
+
+    def test_an_admin_may_connect_first(self):
+        self.box.ask("microsoft.tenant", domain="acme.example", admin_consent=True)
+        self.box.ask("microsoft.account.add", address=BEN, admin=True)
+        self.assertIn("code", self.redirected(self.authorize(account=BEN)))
+        self.assertEqual(self.redirected(self.authorize(account=ANA))["error"], "consent_required")
+
     def test_declined(self):
         self.box.ask("microsoft.consent", deny=True)
         back = self.redirected(self.http("GET", "/login/common/oauth2/v2.0/authorize?"

@@ -172,7 +172,7 @@ static bool may_consent(const struct ask *ask, const struct ms_account *account)
 {
     unsigned wanted = ask->scopes & ~(unsigned)MS_SIGN_IN;
 
-    return !account->tenant->admin_only ||
+    return !account->tenant->admin_only || account->admin ||
            (wanted & ~ms_admin_scopes(account->tenant, ask->client)) == 0;
 }
 
@@ -276,6 +276,33 @@ static struct ms_account *who(const struct ask *ask, bool submitted, struct sbx_
     return account;
 }
 
+/* prompt=none: no page is shown. Whoever is signed in and has consented, or whose admin has, comes
+ * back with a code; else with what is missing. */
+static void silent(const struct ask *ask, struct sbx_response *response)
+{
+    const struct ms_consent_mode *mode = &ms_state()->consent;
+    auto_free char *hint = sbx_parameter(ask->query, "login_hint", 0);
+    struct ms_account *account = ms_account_get(hint);
+    unsigned wanted = ask->scopes & ~(unsigned)MS_SIGN_IN, given;
+
+    if (!account || mode->signed_out) {
+        back_error(response, ask, "login_required", 50058,
+                   "A silent sign-in request was sent but no user is signed in.");
+        return;
+    }
+    given =
+        ms_grant_of(account, ask->client)->scopes | ms_admin_scopes(account->tenant, ask->client);
+    if (account->demand || account->challenge)
+        back_error(response, ask, "interaction_required", 50076,
+                   "You must use multi-factor "
+                   "authentication.");
+    else if (wanted & ~given)
+        back_error(response, ask, "consent_required", 65001,
+                   "The user or administrator has not consented to use the application.");
+    else
+        allow(ask, account, response);
+}
+
 static char *form_of(const struct sbx_request *request)
 {
     return strcmp(request->method, "POST") == 0 ? mem_strn(request->body.data, request->body.len)
@@ -292,7 +319,9 @@ void ms_authorize(const struct sbx_request *request, struct sbx_response *respon
     free(response->note);
     response->note = mem_str(submitted ? "- oauth.consent" : "- oauth.auth");
     if (ask_read(&ask, response) && code_asked(&ask, response)) {
-        if (!submitted && !ms_state()->consent.automatic) {
+        if (asked_is(&ask, "prompt", "none")) {
+            silent(&ask, response);
+        } else if (!submitted && !ms_state()->consent.automatic) {
             consent_page(&ask, false, response);
         } else {
             account = who(&ask, submitted, response);

@@ -89,6 +89,7 @@ static struct json_object *account_add(struct json_object *asked)
         ms_account_alias(account, *alias);
     if (json_object_object_get_ex(asked, "mail", NULL))
         mem_str_set(&account->mail, sbx_json_text(asked, "mail"));
+    account->admin = sbx_json_bool(asked, "admin", account->admin);
     account->recipient_limit =
         (uint64_t)sbx_json_int(asked, "recipient_limit", (int64_t)account->recipient_limit);
     account->minute_limit =
@@ -199,6 +200,7 @@ static struct json_object *consent(struct json_object *asked)
 
     now->automatic = !text_same(sbx_json_text(asked, "mode"), "page");
     now->deny = sbx_json_bool(asked, "deny", false);
+    now->signed_out = sbx_json_bool(asked, "signed_out", false);
     mem_str_set(&now->account, sbx_json_text(asked, "account"));
     return control_ok();
 }

@@ -49,6 +49,7 @@ struct ms_account {
     char *address, *name, *oid, *sub;
     char *mail; /* what /me gives as mail; NULL: null, as for some personal accounts */
     struct ms_tenant *tenant;
+    bool admin;                 /* of the tenant: may consent where others may not */
     unsigned epoch;             /* counts how often the mailbox began anew */
     char **aliases;             /* more addresses of the mailbox */
     char **send_as;             /* addresses it may send as */
@@ -115,7 +116,8 @@ struct ms_settings {
 
 struct ms_consent_mode { /* what the consent pages do by themselves */
     bool automatic, deny;
-    char *account; /* NULL: the login_hint's */
+    bool signed_out; /* prompt=none finds no session */
+    char *account;   /* NULL: the login_hint's */
 };
 
 struct microsoft {

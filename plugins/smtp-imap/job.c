@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REST = 60000 }; /* an idle line is kept for as long */
+enum { REST = 90000 }; /* an idle line is kept for as long: from one poll to the next */
 
 static void next(struct rider_session *session);
 

@@ -56,7 +56,7 @@ static void first_listing_by(size_t piece)
     assert_string_equal(fake.streams[0]->url, "imaps://mail.acme.example:993");
     assert_null(fake.streams[0]->op); /* the line rests */
     assert_null(fake.session->jobs);
-    fake_time(&fake, 60000);
+    fake_time(&fake, 90000);
     assert_true(fake.streams[0]->closed);
     fake_finish(&fake);
 }

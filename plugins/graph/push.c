@@ -51,7 +51,7 @@ static char *word(const char **at, const char *end)
     return copy;
 }
 
-/* Four lines: id, clientState, url, when it ends. */
+/* Four lines: id (empty: the answer with it is awaited, or was lost), clientState, url, its end. */
 void graph_push_recall(struct rider_session *session)
 {
     struct rider_bytes kept = session->host->recall(session->host, "push");
@@ -67,6 +67,8 @@ void graph_push_recall(struct rider_session *session)
     session->push.expires = expires ? strtoll(expires, NULL, 10) : 0;
     if (!expires)
         graph_push_forget(session);
+    else if (!*session->push.id)
+        set(&session->push.id, NULL);
     free(expires);
 }
 
@@ -82,9 +84,9 @@ static void remember(struct rider_session *session)
 {
     struct text text = {0};
 
-    if (session->push.id)
-        text_printf(&text, "%s\n%s\n%s\n%lld\n", session->push.id, session->push.state,
-                    session->push.url, (long long)session->push.expires);
+    if (session->push.state)
+        text_printf(&text, "%s\n%s\n%s\n%lld\n", session->push.id ? session->push.id : "",
+                    session->push.state, session->push.url, (long long)session->push.expires);
     session->host->remember(session->host, "push", (struct rider_bytes){text.data, text.len});
     text_free(&text);
 }
@@ -118,7 +120,6 @@ static void put_end(struct text *body, const struct rider_session *session)
 
 static void got_subscription(struct graph_job *job, const struct rider_http_response *response)
 {
-    struct watching *it = (struct watching *)job;
     struct rider_session *session = job->session;
     struct wire_subscription subscription;
 
@@ -131,7 +132,6 @@ static void got_subscription(struct graph_job *job, const struct rider_http_resp
         return;
     }
     set(&session->push.id, subscription.id);
-    set(&session->push.url, text_dup(it->url));
     session->push.expires = subscription.expires;
     session->push.renew = false;
     remember(session);
@@ -162,13 +162,16 @@ static void subscribe(struct watching *it)
                                           .doing = GRAPH_CHANGING};
     struct graph_failure failure;
 
-    set(&session->push.state, new_state());
+    if (!session->push.state || strcmp(session->push.url, it->url) != 0)
+        set(&session->push.state, new_state());
+    set(&session->push.url, text_dup(it->url));
     if (!session->push.state) {
         graph_failure_say(&failure, RIDER_TRANSIENT, RIDER_MAILBOX,
                           "this machine gives no random bytes; the mailbox is polled");
         graph_job_fail(&it->job, &failure);
         return;
     }
+    remember(session); /* one whose answer is lost lives on, and must be understood */
     text_str(&body,
              "{\"changeType\":\"created\",\"resource\":\"me/mailFolders('inbox')/messages\",");
     text_str(&body, "\"notificationUrl\":");

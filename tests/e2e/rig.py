@@ -124,6 +124,16 @@ class Rig:
                 "api_url": url, "auth_url": url + "/o/oauth2/v2/auth", "token_url": url + "/token",
                 "revoke_url": url + "/revoke", "userinfo_url": url + "/v1/userinfo", **(more or {})}
 
+    def graph(self, which="h2", more=None):
+        """The settings of graph at this sandbox, which has the client from then on."""
+        url = self.sandbox.about[which]
+        self.sandbox.ask("microsoft.client.add", client_id="mcid", client_secret=SECRET,
+                         redirect_uris=[self.base + "/oauth/*", PUBLIC + "/oauth/*"])
+        self.sandbox.ask("microsoft.consent")
+        return {"plugin": "graph.so", "client_id": "mcid",
+                "client_secret_file": self.secret_file("microsoft.secret", SECRET),
+                "api_url": url, "login_url": url + "/login", **(more or {})}
+
     def trusted(self, cas):
         """One file of the CAs that the daemon is to trust."""
         cas = cas(self) if callable(cas) else cas
@@ -242,8 +252,9 @@ class Rig:
         return done
 
     # -- mailboxes -------------------------------------------------------------------------------
-    def account(self, address, **more):
-        self.sandbox.ask("google.account.add", address=address, **more)
+    def account(self, address, provider="gmail", **more):
+        side = {"gmail": "google", "graph": "microsoft"}[provider]
+        self.sandbox.ask(side + ".account.add", address=address, **more)
 
     def link(self, address, access="full", provider="gmail", **more):
         return self.api("POST", "/v1/mailboxes", {"address": address, "provider": provider,

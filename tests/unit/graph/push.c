@@ -107,6 +107,52 @@ static void it_is_renewed_or_made_anew(void **state)
     fake_finish(&fake);
 }
 
+static struct rider_notice_answer told(struct fake *fake, const char *query, const char *body)
+{
+    const struct rider_notice notice = {
+        .size = sizeof(notice), .method = "POST", .query = query, .body = {body, strlen(body)}};
+    struct rider_notice_answer answer = {.size = sizeof(answer)};
+
+    push_of(fake)->notice(fake->session, &notice, &answer);
+    return answer;
+}
+
+static char *notice_of(const char *state, const char *more)
+{
+    struct text text = {0};
+
+    text_printf(&text, "{\"value\":[{\"subscriptionId\":\"sub1\",\"clientState\":\"%s\"%s}]}",
+                state, more);
+    return text.data;
+}
+
+/* Its answer was lost, so it is made again, and whose notices come is no matter. */
+static void a_lost_subscription_is_still_understood(void **state)
+{
+    struct fake fake;
+    char *first, *notice;
+    (void)state;
+
+    begin(&fake);
+    again(&fake);
+    foresee(&fake, "POST /v1.0/subscriptions", 0, "");
+    push_of(&fake)->watch(fake.session, &fake.op, &here);
+    run(&fake);
+    assert_int_equal(fake.ended, ENDED_FAIL);
+    first = text_dup(fake.session->push.state);
+    notice = notice_of(first, "");
+    graph_push_forget(fake.session);
+    graph_push_recall(fake.session);
+    assert_null(fake.session->push.id);
+    assert_int_equal(told(&fake, "", notice).status, 202);
+    subscribed(&fake);
+    assert_string_equal(fake.session->push.state, first);
+    assert_int_equal(told(&fake, "", notice).status, 202);
+    free(first);
+    free(notice);
+    fake_finish(&fake);
+}
+
 static void without_a_url_there_is_no_push(void **state)
 {
     static const struct rider_watch nowhere = {.size = sizeof(nowhere)};
@@ -120,16 +166,6 @@ static void without_a_url_there_is_no_push(void **state)
     watch_it(&fake);
     assert_int_equal(fake.kind, RIDER_UNSUPPORTED);
     fake_finish(&fake);
-}
-
-static struct rider_notice_answer told(struct fake *fake, const char *query, const char *body)
-{
-    const struct rider_notice notice = {
-        .size = sizeof(notice), .method = "POST", .query = query, .body = {body, strlen(body)}};
-    struct rider_notice_answer answer = {.size = sizeof(answer)};
-
-    push_of(fake)->notice(fake->session, &notice, &answer);
-    return answer;
 }
 
 /* facts 10: validationToken handshake, also while the subscription is being made */
@@ -148,15 +184,6 @@ static void the_handshake_repeats_the_token(void **state)
     assert_int_equal(told(&fake, "xvalidationToken=a", "").status, 403);
     assert_int_equal(told(&fake, "validationToken=%zz", "").status, 403);
     fake_finish(&fake);
-}
-
-static char *notice_of(const char *state, const char *more)
-{
-    struct text text = {0};
-
-    text_printf(&text, "{\"value\":[{\"subscriptionId\":\"sub1\",\"clientState\":\"%s\"%s}]}",
-                state, more);
-    return text.data;
 }
 
 static void only_who_knows_the_secret_is_heard(void **state)
@@ -229,6 +256,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_subscription_is_made_and_remembered),
         cmocka_unit_test(it_is_renewed_or_made_anew),
+        cmocka_unit_test(a_lost_subscription_is_still_understood),
         cmocka_unit_test(without_a_url_there_is_no_push),
         cmocka_unit_test(the_handshake_repeats_the_token),
         cmocka_unit_test(only_who_knows_the_secret_is_heard),

@@ -204,12 +204,36 @@ static int put_reply(struct store_txn *txn, const struct answer *answer,
     return r;
 }
 
+/* A mail that was recorded before and has another id now: somebody moved it to another folder, or
+ * its folder was renumbered. The reply follows it. -ENOENT: it was not recorded before. */
+static int follow_reply(struct store_txn *txn, const struct answer *answer)
+{
+    uint64_t after = 0;
+
+    for (;;) {
+        auto_record(reply) reply = {0};
+        int r = store_reply_next_of(txn, answer->enrolment, after, &reply);
+
+        if (r < 0)
+            return r;
+        after = reply.id;
+        if (reply.mailbox != answer->mailbox || reply.kind != answer->kind || !reply.message_id ||
+            !answer->message_id || strcmp(reply.message_id, answer->message_id) != 0)
+            continue;
+        mem_str_set(&reply.provider_id, answer->provider_id);
+        return store_reply_put(txn, &reply);
+    }
+}
+
 int answer_record(struct store_txn *txn, struct brain *brain, const struct answer *answer)
 {
     struct decide_facts facts = {0};
     uint64_t reply = 0;
-    int r = decide_load(txn, brain, answer->enrolment, &facts);
+    int r = follow_reply(txn, answer);
 
+    if (r != -ENOENT)
+        return r;
+    r = decide_load(txn, brain, answer->enrolment, &facts);
     if (r == 0)
         r = put_reply(txn, answer, &facts.enrolment, &reply);
     if (r == 0)

@@ -153,6 +153,7 @@ int64_t push_watch_at(const struct box *box);
 bool push_leave(struct box *box); /* true: wait, its watch is being ended */
 
 /* -- minting (plan.c) ------------------------------------------------------------------ */
+struct leave;    /* send.c */
 struct sending { /* a minted message on its way */
     struct list node;
     struct box *box;
@@ -162,6 +163,7 @@ struct sending { /* a minted message on its way */
     uint32_t attempt;
     int64_t minted_at, planned_at;
     bool staged;
+    struct leave *leave; /* that it may leave is being written down */
     char *marker, *message_id, *from, *from_name, *to, *subject, *text, *html;
     char *in_reply_to, *references, *thread_id, *previous_id, *provider_id;
     struct buf bytes;

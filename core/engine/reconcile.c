@@ -44,7 +44,7 @@ struct question {
     struct message_ref ref;
     unsigned tries;
     int32_t grade;
-    bool had_draft;
+    bool had_draft, kept; /* kept: it never came to leaving */
     char *marker, *message_id, *provider_id, *thread_id, *from, *to, *subject;
     int64_t minted_at;
 };
@@ -188,6 +188,10 @@ static void discard(struct question *question, const struct rider_sent *found)
 
 static void absent(struct question *question)
 {
+    if (question->kept) {
+        conclude_not_sent(question, "It had not left when we stopped, so it is planned anew.");
+        return;
+    }
     if (question->grade == GRADE_AT_MOST_ONCE) {
         conclude_uncertain(question, "This mailbox can't prove that a mail was not sent.");
         return;
@@ -242,6 +246,7 @@ static bool question_load(struct question *question)
     question->minted_at = message.first_minted_at;
     question->grade = message.grade;
     question->had_draft = message.state == MESSAGE_STAGED;
+    question->kept = message.grade == GRADE_AT_MOST_ONCE && !message.left_at;
     return true;
 }
 
@@ -273,7 +278,10 @@ void reconcile_start(struct box *box)
     }
     if (!(provider_session_can(box->session) & (RIDER_CAN_FIND | RIDER_CAN_LOOK)) &&
         question->grade != GRADE_FENCED) {
-        conclude_uncertain(question, "This mailbox's access does not let us look into Sent.");
+        if (question->kept)
+            absent(question);
+        else
+            conclude_uncertain(question, "This mailbox's access does not let us look into Sent.");
         return;
     }
     message = question_message(question);

@@ -110,12 +110,70 @@ static void end_failed(struct sending *sending, const struct provider_result *re
     end_with(sending, outcome);
 }
 
+/* -- at most once: what can't be proved later is written down before it can happen ---------------
+ */
+
+struct leave {               /* outlives its operation, which may end meanwhile */
+    struct sending *sending; /* NULL: the operation is over */
+    struct provider_op *op;
+    struct message_ref ref;
+    uint32_t attempt;
+    int64_t now;
+};
+
+static int leave_apply(struct store_txn *txn, void *arg)
+{
+    const struct leave *leave = arg;
+    auto_record(message) message = {0};
+    int r = store_message_get(txn, leave->ref.enrolment, leave->ref.step, &message);
+
+    if (r < 0)
+        return r;
+    if (message.state != MESSAGE_INTENDED || message.attempt != leave->attempt)
+        return -ESTALE;
+    message.left_at = leave->now;
+    return store_message_put(txn, &message);
+}
+
+static void leave_done(void *arg, int status)
+{
+    struct leave *leave = arg;
+
+    if (leave->sending) {
+        leave->sending->leave = NULL;
+        if (status == 0)
+            provider_let_go(leave->op);
+        else
+            provider_cancel(leave->op);
+    }
+    free(leave);
+}
+
+/* Its bytes stand at the door: if we die from here on, nobody can say whether they went. Until this
+ * is on disk they stay, so a message without it was not sent. */
+static void leaving(void *arg, struct provider_op *op)
+{
+    struct sending *sending = arg;
+    struct leave *leave = mem_new(sizeof(*leave));
+
+    leave->sending = sending;
+    leave->op = op;
+    leave->ref = sending->ref;
+    leave->attempt = sending->attempt;
+    leave->now = clock_wall();
+    sending->leave = leave;
+    engine_submit(sending->box->engine, leave_apply, leave_done, leave);
+}
+
 static void send_done(void *arg, const struct provider_result *result)
 {
     struct sending *sending = arg;
     struct box *box = sending->box;
     struct outcome *outcome;
 
+    if (sending->leave)
+        sending->leave->sending = NULL;
+    sending->leave = NULL;
     if (result->failure) {
         end_failed(sending, result);
     } else {
@@ -194,6 +252,8 @@ static void fly(struct sending *sending, int64_t now)
     sending_message(sending, &message);
     if (sending->grade == GRADE_FENCED && !sending->staged)
         provider_stage(box->session, &message, box_patience(box), stage_done, sending);
+    else if (sending->grade == GRADE_AT_MOST_ONCE)
+        provider_send_held(box->session, &message, box_patience(box), leaving, send_done, sending);
     else
         provider_send(box->session, &message, box_patience(box), send_done, sending);
 }

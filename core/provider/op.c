@@ -233,6 +233,7 @@ struct provider_op *op_begin(struct provider_session *session, enum op_kind kind
     list_init(&op->queue);
     list_init(&op->requests);
     list_init(&op->streams);
+    list_init(&op->held);
     list_add(&op->seat->ops, &op->node);
     handle_add(op, HANDLE_OP);
     op->timer = loop_timer_new(set->loop, overdue, op);
@@ -324,6 +325,49 @@ struct provider_op *provider_send(struct provider_session *session,
     if (go && within_limits(op))
         CALL(op, send, &op->op, &op->message);
     return op;
+}
+
+struct provider_op *provider_send_held(struct provider_session *session,
+                                       const struct rider_message *message, uint32_t timeout,
+                                       provider_leaving_fn *leaving, provider_done_fn *done,
+                                       void *arg)
+{
+    bool go;
+    struct provider_op *op =
+        begin_message(session, OP_SEND, RIDER_CAN_SEND, message, timeout, done, arg, &go);
+
+    op->leaving = leaving;
+    if (go && within_limits(op))
+        CALL(op, send, &op->op, &op->message);
+    return op;
+}
+
+bool op_holds(struct provider_op *op)
+{
+    if (!op || !op->leaving || op->let_go)
+        return false;
+    if (!op->told) {
+        op->told = true;
+        op->leaving(op->arg, op);
+    }
+    return true;
+}
+
+void provider_let_go(struct provider_op *op)
+{
+    struct provider_session *session = op->seat->session;
+
+    if (op->state != OP_RUNNING || op->let_go)
+        return;
+    op->let_go = true;
+    LIST_EACH_SAFE (node, &op->held) {
+        list_remove(node);
+        list_add(&session->waiting, node);
+    }
+    LIST_EACH_SAFE (node, &op->streams) {
+        stream_let_go(LIST_ENTRY(node, struct rider_stream, of_op));
+    }
+    session_pump(session);
 }
 
 struct provider_op *provider_find(struct provider_session *session,

@@ -135,6 +135,9 @@ struct provider_op {
     struct rider_message message;
     provider_item_fn *item;
     provider_done_fn *done;
+    provider_leaving_fn *leaving; /* or NULL; told before anything leaves that may send */
+    struct list held;             /* rider_http.queue: waits for provider_let_go        */
+    bool told, let_go;
     void *arg;
     struct loop_timer *timer;
     bool busy, asked, cancelled; /* asked: by our caller, not the deadline  */
@@ -172,8 +175,10 @@ struct rider_stream {
     struct stream *line;
     struct stream_ticket *ticket;
     bool renewed;
-    uint64_t mark;      /* what commits ends here, in all bytes written; 0: nothing does, or it was
-                           answered                                                */
+    uint64_t mark;   /* what commits ends here, in all bytes written; 0: nothing does, or it was
+                        answered                                                */
+    struct buf held; /* waits for provider_let_go; what commits ends at held_mark */
+    size_t held_mark;
     struct arena arena; /* for failure */
     struct rider_failure failure;
 };
@@ -297,13 +302,15 @@ void stream_fallen(struct rider_stream *stream); /* a STREAM_FALLEN one, in the 
 void stream_stop(struct rider_stream *stream, const char *why); /* ends TRANSIENT, soon       */
 void stream_drop(struct rider_stream *stream);                  /* ends without closed()      */
 void stream_leave_op(struct rider_stream *stream);
+void stream_let_go(struct rider_stream *stream);
 void streams_release(struct provider_op *op, bool failed); /* the operation is over           */
 bool settings_plain(const char *const *settings);
 int settings_check_lines(const char *provider, const char *const *settings, struct buf *error);
 
 /* -- op.c ------------------------------------------------------------------------------------- */
 const char *op_name(enum op_kind kind);
-void op_end(struct provider_op *op); /* with result as it stands; delivered in the turn       */
+bool op_holds(struct provider_op *op); /* what may send must wait now; NULL: no */
+void op_end(struct provider_op *op);   /* with result as it stands; delivered in the turn       */
 void op_fail(struct provider_op *op, int32_t kind, int32_t scope, const char *detail);
 void op_cancel(struct provider_op *op, bool asked);
 void op_deliver(struct provider_op *op);

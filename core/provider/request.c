@@ -408,6 +408,8 @@ struct rider_http *host_http(const struct rider_host *host,
         misdeeds.requests_refused++;
         seat_log(seat, LOG_LEVEL_WARN, "a request was refused: %s", error);
         answer_soon(http, error);
+    } else if (!changes_nothing(http) && op_holds(http->op)) {
+        list_add(&http->op->held, &http->queue);
     } else {
         list_add(&seat->session->waiting, &http->queue);
         session_pump(seat->session);

@@ -102,6 +102,14 @@ struct provider_op *provider_send(struct provider_session *session,
                                   provider_done_fn *done, void *arg);
 /* Failure ABSENT: looked, and it is neither in drafts nor in Sent nor in trash; that proves
  * something only with RIDER_CAN_FIND. */
+/* The same, but nothing leaves that may send it (a request other than GET or HEAD; bytes of a line
+ * that commit) before `leaving` was told, once and with `arg`, and provider_let_go was called. */
+typedef void provider_leaving_fn(void *arg, struct provider_op *op);
+struct provider_op *provider_send_held(struct provider_session *session,
+                                       const struct rider_message *message, uint32_t timeout,
+                                       provider_leaving_fn *leaving, provider_done_fn *done,
+                                       void *arg);
+void provider_let_go(struct provider_op *op); /* before its `done`, and never inside `leaving` */
 struct provider_op *provider_find(struct provider_session *session,
                                   const struct rider_message *message, uint32_t timeout,
                                   provider_done_fn *done, void *arg);

@@ -32,6 +32,29 @@ static void forget_commit(struct rider_stream *stream)
     if (stream->op && commit_left(stream))
         stream->op->left = true;
     stream->mark = 0;
+    buf_wipe(&stream->held);
+    stream->held_mark = 0;
+}
+
+/* What commits, and all that is after it, stays until it may leave. true: it is kept. */
+static bool keep(struct rider_stream *stream, struct bytes bytes, bool commits)
+{
+    if (!stream->held.len && !(commits && op_holds(stream->op)))
+        return false;
+    buf_add(&stream->held, bytes.data, bytes.len);
+    if (commits)
+        stream->held_mark = stream->held.len;
+    return true;
+}
+
+void stream_let_go(struct rider_stream *stream)
+{
+    if (!stream->line || !stream->held.len)
+        return;
+    stream->mark = stream_queued(stream->line) + stream->held_mark;
+    stream_write(stream->line, buf_bytes(&stream->held));
+    buf_wipe(&stream->held);
+    stream->held_mark = 0;
 }
 
 void stream_leave_op(struct rider_stream *stream)
@@ -150,7 +173,7 @@ void streams_release(struct provider_op *op, bool failed)
 {
     LIST_EACH_SAFE (node, &op->streams) {
         struct rider_stream *stream = LIST_ENTRY(node, struct rider_stream, of_op);
-        bool whole = stream->state == STREAM_OPEN &&
+        bool whole = stream->state == STREAM_OPEN && !stream->held.len &&
                      stream_left(stream->line) >= stream_queued(stream->line);
         stream_leave_op(stream);
         if (failed && (!whole || op->by_host))
@@ -429,6 +452,8 @@ static void lend_write(struct rider_stream *handle, struct rider_bytes bytes, bo
         seat_log(stream->seat, LOG_LEVEL_WARN, "the plugin wrote to a line before it was open");
         return;
     }
+    if (keep(stream, (struct bytes){bytes.data, bytes.len}, commits))
+        return;
     if (commits)
         stream->mark = stream_queued(stream->line) + bytes.len;
     stream_write(stream->line, (struct bytes){bytes.data, bytes.len});

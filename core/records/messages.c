@@ -15,5 +15,6 @@ static const struct code_field message_fields[] = {
     CODE_FIELD(CODE_TEXT, message, from),         CODE_FIELD(CODE_BYTES, message, body_hash),
     CODE_FIELD(CODE_I32, message, kind),          CODE_FIELD(CODE_I32, message, scope),
     CODE_FIELD(CODE_I32, message, code),          CODE_FIELD(CODE_TEXT, message, detail),
+    CODE_FIELD(CODE_I64, message, left_at),
 };
-CODE_RECORD(message, message_fields, 192)
+CODE_RECORD(message, message_fields, 200)

@@ -112,6 +112,59 @@ static void a_401_renews_once(void **state)
     assert_null(strstr(ending.text, "abcdef0123456789")); /* the plugin's detail had a token */
 }
 
+static struct {
+    int count;
+    struct provider_op *op;
+} told;
+
+static void at_the_door(void *arg, struct provider_op *op)
+{
+    (void)arg;
+    told.count++;
+    told.op = op;
+}
+
+static bool at_the_door_now(void *unused)
+{
+    (void)unused;
+    return told.count > 0;
+}
+
+static void nothing_leaves_before_it_may(void **state)
+{
+    struct rider_message message = {.size = sizeof(message), .subject = "plain"};
+    struct ending ending = {0};
+
+    (void)state;
+    told.count = 0;
+    provider_send_held(session, &message, 0, at_the_door, ending_note, &ending);
+    assert_true(world_run(&world, 1000, at_the_door_now, NULL));
+    assert_false(world_run(&world, 100, ending_over, &ending));
+    assert_int_equal(standin_served(world.standin), 0);
+    provider_let_go(told.op);
+    assert_true(world_run(&world, 1000, ending_over, &ending));
+    assert_int_equal(ending.kind, 0);
+    assert_int_equal(told.count, 1);
+    assert_int_equal(standin_served(world.standin), 1);
+}
+
+static void what_never_might_leave_was_not_sent(void **state)
+{
+    struct rider_message message = {.size = sizeof(message), .subject = "plain"};
+    struct ending ending = {0};
+
+    (void)state;
+    told.count = 0;
+    provider_send_held(session, &message, 0, at_the_door, ending_note, &ending);
+    assert_true(world_run(&world, 1000, at_the_door_now, NULL));
+    provider_cancel(told.op);
+    provider_let_go(told.op); /* too late or not: cancelled requests do not set out */
+    assert_true(world_run(&world, 2000, ending_over, &ending));
+    assert_int_not_equal(ending.kind, 0);
+    assert_false(ending.left);
+    assert_int_equal(standin_served(world.standin), 0);
+}
+
 static void without_a_token_the_source_has_the_word(void **state)
 {
     const struct rider_failure gone = {.size = sizeof(gone),
@@ -341,6 +394,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(sends_with_a_token, setup, teardown),
         cmocka_unit_test_setup_teardown(finishing_at_once_is_not_inside_the_call, setup, teardown),
         cmocka_unit_test_setup_teardown(a_401_renews_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_leaves_before_it_may, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_never_might_leave_was_not_sent, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_token_the_source_has_the_word, setup, teardown),
         cmocka_unit_test_setup_teardown(what_left_and_was_not_answered_is_uncertain, setup,
                                         teardown),

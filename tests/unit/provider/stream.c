@@ -360,6 +360,66 @@ static void what_has_not_left_does_not_leave_later(void **state)
     works("open|say x TAKE 3000000|much 3000000|commit x ECHO a|want x OK a|answered|done");
 }
 
+/* -- a send that is held at the door ---------------------------------------------------- */
+static struct provider_op *at_door;
+
+static void at_the_door(void *arg, struct provider_op *op)
+{
+    (void)arg;
+    assert_null(at_door); /* told once */
+    at_door = op;
+}
+
+static bool stands_at_the_door(void *unused)
+{
+    (void)unused;
+    return at_door != NULL;
+}
+
+static struct ending held(const char *steps, uint32_t timeout, bool let_go)
+{
+    struct rider_message message = {.size = sizeof(message), .subject = steps};
+    struct ending ending = {0};
+
+    at_door = NULL;
+    provider_send_held(session, &message, timeout, at_the_door, ending_note, &ending);
+    assert_true(world_run(&world, 2000, stands_at_the_door, NULL));
+    assert_false(world_run(&world, 100, ending_over, &ending));
+    if (let_go)
+        provider_let_go(at_door);
+    assert_true(world_run(&world, 3000, ending_over, &ending));
+    return ending;
+}
+
+static void what_commits_waits_until_it_may_leave(void **state)
+{
+    struct ending ending;
+
+    (void)state;
+    open_session("imap-nostarttls", NULL);
+    ending =
+        held("open|say x ECHO a|want a|commit x ECHO b|say x ECHO c|want c|answered|done", 0, true);
+    assert_int_equal(ending.kind, 0);
+    ending = held("close|open|commit x ECHO a|want a|fail", 0, true);
+    assert_int_equal(ending.kind, RIDER_UNCERTAIN);
+    assert_true(ending.left);
+}
+
+static void what_may_not_leave_is_not_sent(void **state)
+{
+    struct stream_stats stats;
+    struct ending ending;
+
+    (void)state;
+    open_session("imap-nostarttls", NULL);
+    ending = held("open|commit x ECHO a|want a|done", 300, false); /* its deadline comes first */
+    assert_int_equal(ending.kind, RIDER_TRANSIENT);
+    assert_false(ending.left);
+    world_run(&world, 50, at_rest, NULL);
+    stream_get_stats(world.http, &stats);
+    assert_int_equal(stats.now, 0); /* the line is in the middle of something: closed */
+}
+
 static void a_late_login_ends_with_the_operation(void **state)
 {
     int64_t began = clock_monotonic();
@@ -515,6 +575,8 @@ int main(void)
         TEST(what_left_and_was_not_answered_is_uncertain),
         TEST(at_the_deadline_it_counts_too),
         TEST(what_has_not_left_does_not_leave_later),
+        TEST(what_commits_waits_until_it_may_leave),
+        TEST(what_may_not_leave_is_not_sent),
         TEST(a_late_login_ends_with_the_operation),
         TEST(a_silent_server_ends_with_the_operation),
         TEST(writing_too_early_is_no_harm),

@@ -178,12 +178,14 @@ char *ms_conversation_index(const struct ms_message *message)
 
 /* -- messages --------------------------------------------------------------------------------- */
 
-struct ms_content *ms_content_new(struct buf *raw, struct ms_content *before)
+struct ms_content *ms_content_new(struct buf *raw)
 {
+    static struct ms_content *newest; /* people and happenings may still point to any of them */
     struct ms_content *content = mem_new(sizeof(*content));
     char **ids;
 
-    content->before = before;
+    content->before = newest;
+    newest = content;
     content->len = raw->len;
     content->raw = raw->data ? buf_take(raw) : mem_str("");
     mime_headers_init(&content->headers, content->raw, content->len);
@@ -378,7 +380,7 @@ const char *ms_message_id(const struct ms_message *message, bool immutable)
 struct ms_message *ms_deliver(struct ms_account *account, struct buf *raw,
                               struct ms_conversation *conversation, bool junk)
 {
-    struct ms_message *message = ms_message_new(account, ms_content_new(raw, NULL));
+    struct ms_message *message = ms_message_new(account, ms_content_new(raw));
 
     message->conversation = conversation;
     if (!conversation)

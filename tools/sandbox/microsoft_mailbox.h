@@ -24,7 +24,7 @@ struct ms_conversation {
 
 /* What a message says. A draft that changes gets another one. */
 struct ms_content {
-    struct ms_content *before;
+    struct ms_content *before; /* of any message: nothing is lost */
     char *raw;
     size_t len;
     struct mime_headers headers;
@@ -65,7 +65,7 @@ struct ms_folder *ms_folder_get(const struct ms_account *account, const char *id
 struct ms_folder *ms_folder_new(struct ms_account *account, const char *name,
                                 const char *well_known, struct ms_folder *parent);
 
-struct ms_content *ms_content_new(struct buf *raw, struct ms_content *before); /* takes the bytes */
+struct ms_content *ms_content_new(struct buf *raw); /* takes the bytes */
 /* A message that is nowhere yet: ms_message_place puts it into a folder. */
 struct ms_message *ms_message_new(struct ms_account *account, struct ms_content *content);
 /* Decides its conversation, files it, and lets delta know. */

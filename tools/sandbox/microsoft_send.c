@@ -39,7 +39,7 @@ static struct ms_content *content_final(const struct ms_message *message)
             buf_add(&raw, field.data, field.len);
     buf_add_str(&raw, "\r\n");
     buf_add(&raw, draft->raw + at, draft->len - at);
-    return ms_content_new(&raw, message->content);
+    return ms_content_new(&raw);
 }
 
 /* To, Cc and Bcc, in this order; NULL: none, or too many: answered. */

@@ -222,7 +222,7 @@ static struct ms_message *json_take(struct ms_call *call, struct json_object *as
     auto_free char *id = theirs ? mem_str(theirs) : ms_message_id_make();
     auto_free char *fields = property_fields(asked);
     mail_make(&raw, call->account, asked, id, fields);
-    message = ms_message_new(call->account, ms_content_new(&raw, NULL));
+    message = ms_message_new(call->account, ms_content_new(&raw));
     message->our_message_id = mem_str(theirs);
     if (categories)
         ms_message_categories(message, categories);
@@ -295,7 +295,7 @@ static struct ms_message *mime_take(struct ms_call *call)
         return NULL;
     }
     mime_rewrite(&raw, call->account, buf_bytes(&mail), &ours);
-    message = ms_message_new(call->account, ms_content_new(&raw, NULL));
+    message = ms_message_new(call->account, ms_content_new(&raw));
     message->our_message_id = ours;
     return message;
 }
@@ -373,7 +373,7 @@ static void draft_rewrite(struct ms_call *call, struct ms_message *message,
     }
     auto_free char *kept = fields_kept(message);
     mail_make(&raw, message->account, whole, message->content->message_id, kept);
-    ms_message_content(message, ms_content_new(&raw, message->content));
+    ms_message_content(message, ms_content_new(&raw));
     json_object_put(whole);
 }
 
@@ -470,7 +470,7 @@ struct ms_message *ms_reply_draft(struct ms_call *call, struct ms_message *of, b
                subject && text_starts_fold(subject, "re:") ? "" : "Re: ", subject ? subject : "",
                mime_date(world_now(), when), id, of->content->message_id, before ? before : "",
                before ? "\r\n " : "", of->content->message_id);
-    message = ms_message_new(call->account, ms_content_new(&raw, NULL));
+    message = ms_message_new(call->account, ms_content_new(&raw));
     message->conversation = of->conversation;
     message->draft = message->read = message->keep_sent = true;
     return message;

@@ -24,6 +24,7 @@ struct sending { /* a mail, or a check, that waits for the line or has it */
     void (*checked)(void *arg, const struct failure *why);
     void *arg;
     bool reopened; /* its line was dead when it came to it; once is enough */
+    int64_t since; /* when it came */
 };
 
 struct smtp {
@@ -91,6 +92,8 @@ static void rest(struct smtp *smtp)
 
     smtp->phase = SMTP_AT_REST;
     line_use(smtp->line, NULL);
+    host->forget(smtp->rest);
+    smtp->rest = NULL;
     if (smtp->mails >= MAILS_A_LINE)
         quit(smtp);
     else
@@ -424,12 +427,29 @@ static void open_line(struct smtp *smtp)
         line_open(session->host, session->smtp_url, smtp->queue->op, 0, UNTAKEN_MAX, &events, smtp);
 }
 
+/* Half of its time went by while others were slow: what is begun now may get no answer in time, and
+ * then nobody knows. */
+static bool is_late(const struct smtp *smtp)
+{
+    const struct sending *first = smtp->queue;
+    int64_t deadline = first->op->deadline;
+    int64_t now = smtp->session->host->monotonic(smtp->session->host);
+
+    return deadline && first->message && now - first->since > deadline - now;
+}
+
 /* The first of the queue gets the line. */
 static void begin(struct smtp *smtp)
 {
     const struct rider_message *message = smtp->queue->message;
     struct failure why;
 
+    if (is_late(smtp)) {
+        smtp_failure_say(&why, RIDER_TRANSIENT, RIDER_MESSAGE,
+                         "the mails before it took too long: it was not begun");
+        end(smtp, &why);
+        return;
+    }
     smtp->heard = false;
     if (smtp->line && (smtp->quitting || smtp->mails >= MAILS_A_LINE))
         drop(smtp);
@@ -454,6 +474,7 @@ static void enqueue(struct rider_session *session, struct sending *sending)
     struct smtp *smtp = session->smtp;
     struct sending **at;
 
+    sending->since = session->host->monotonic(session->host);
     if (!smtp) {
         smtp = session->smtp = text_alloc(sizeof(*smtp));
         smtp->session = session;

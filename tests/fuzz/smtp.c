@@ -193,6 +193,12 @@ static struct rider_timer *after(const struct rider_host *host, uint32_t ms, voi
     return (struct rider_timer *)(void *)&line;
 }
 
+static int64_t monotonic(const struct rider_host *host)
+{
+    (void)host;
+    return 1;
+}
+
 static void forget(struct rider_timer *timer)
 {
     (void)timer;
@@ -223,6 +229,7 @@ static void converse(const uint8_t *data, size_t size)
 {
     static const struct rider_host host = {.size = sizeof(host),
                                            .log = quiet,
+                                           .monotonic = monotonic,
                                            .after = after,
                                            .forget = forget,
                                            .fail = failed,

@@ -354,13 +354,38 @@ static void a_mail_that_does_not_fit_is_never_begun(void **state)
 static void a_server_that_is_too_slow(void **state)
 {
     (void)state;
-    fake.ops[0].deadline = 1000;
+    fake.ops[0].deadline = 2000;
     sends(0, &a_mail);
     opens();
     says(ALL);
+    fake.now = 2000;
     assert_true(smtp_cancel(&fake.session, &fake.ops[0])); /* by the host, at the deadline */
     ended(0, RIDER_TRANSIENT, RIDER_MAILBOX);
     assert_non_null(strstr(fake.ends[0].detail, "MAIL FROM"));
+}
+
+/* What waited until half of its time was gone is not begun: its dot could go without an answer. */
+static void a_mail_that_waited_too_long_is_not_begun(void **state)
+{
+    (void)state;
+    fake.ops[0].deadline = fake.ops[1].deadline = fake.ops[2].deadline = 3000;
+    sends(0, &a_mail);
+    sends(1, &a_mail);
+    opens();
+    says(ALL);
+    says("250 ok\r\n250 ok\r\n");
+    says("354 go\r\n");
+    fake.now = 2001;
+    sends(2, &a_mail);
+    text_free(&fake.out);
+    says("250 ok\r\n");
+    ended(0, 0, 0);
+    ended(1, RIDER_TRANSIENT, RIDER_MESSAGE);
+    assert_int_equal(strncmp(text_of(&fake.out), "RSET\r\nMAIL", 10), 0); /* of the third */
+    says("250 ok\r\n250 ok\r\n250 ok\r\n");
+    says("354 go\r\n");
+    says("250 ok\r\n");
+    ended(2, 0, 0);
 }
 
 static void cancels(void **state)
@@ -481,6 +506,7 @@ int main(void)
         TEST(a_wrong_password_is_tried_once_for_all),
         TEST(a_mail_that_does_not_fit_is_never_begun),
         TEST(a_server_that_is_too_slow),
+        TEST(a_mail_that_waited_too_long_is_not_begun),
         TEST(cancels),
         TEST(checks),
         TEST(an_idle_line_that_speaks_is_let_go),

@@ -37,6 +37,7 @@ struct fake {
     void *fire_arg;
     uint32_t delay;
     char log[400];
+    int64_t now; /* monotonic */
 };
 static struct fake fake;
 
@@ -141,7 +142,7 @@ static struct rider_timer *fake_after(const struct rider_host *host, uint32_t de
 static int64_t fake_monotonic(const struct rider_host *host)
 {
     (void)host;
-    return 1000;
+    return fake.now;
 }
 
 static void fake_forget(struct rider_timer *timer)
@@ -208,6 +209,7 @@ static void fake_begin(void)
                                     .send_done = fake_sent,
                                     .extension = fake_extension};
     fake.session.host = &fake.host;
+    fake.now = 1000;
     fake.session.address = (char *)(size_t) "ana@acme.example";
     fake.session.smtp_url = (char *)(size_t) "smtps://mail.acme.example:465";
 }

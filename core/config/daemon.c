@@ -335,7 +335,8 @@ static void check_clock(const struct check *root, const struct config_daemon *co
         size_t urls = 0;
 
         for (size_t j = 0; j < provider->setting_count; j++) {
-            if (!strstr(provider->settings[j].value, "://"))
+            if (!strstr(provider->settings[j].value, "://") ||
+                strcmp(provider->settings[j].key, "scopes") == 0) /* they look like URLs */
                 continue;
             urls++;
             if (!config_url_is_loopback(provider->settings[j].value))

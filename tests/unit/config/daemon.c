@@ -156,6 +156,9 @@ static void test_clock(void **state)
     refused("clock: /c\ndata: /d\nproviders: {g: {plugin: g.so, api_url: "
             "\"https://api.acme.example\"}}\n",
             "on another machine");
+    config_daemon_free(parse("clock: /c\ndata: /d\nproviders: {g: {plugin: g.so, "
+                             "imap: \"imaps://127.0.0.1:993\", "
+                             "scopes: \"https://mail.acme.example/\"}}\n"));
     assert_true(config_url_is_loopback("https://127.0.0.1:80/x"));
     assert_true(config_url_is_loopback("http://[::1]:80/x"));
     assert_true(config_url_is_loopback("imaps://localhost"));

@@ -366,6 +366,37 @@ static void a_refused_one_takes_a_new_secret(void **state)
     assert_int_equal(rig_status(id), MAILBOX_ACTIVE);
 }
 
+static void an_arrival_is_shown_once(void **state)
+{
+    uint64_t id = add("lost");
+
+    (void)state;
+    assert_int_equal(give(id, SECRET, false).status, 0);
+    assert_int_equal(give(id, "canary new", true).status, 0);
+    assert_int_equal(rig_status(id), MAILBOX_ACTIVE);
+}
+
+static void what_is_added_anew_begins_without_a_secret(void **state)
+{
+    static const char *const settings[] = {"imap", "imaps://mail.acme.example", NULL};
+    auto_buf struct buf error = {0};
+    struct mailbox_ask ask = {.address = ANA, .provider = "free", .access = RIDER_ACCESS_FULL};
+    struct told told = {0};
+    uint64_t id;
+
+    (void)state;
+    assert_int_equal(provider_set_add(rig.set, "free", "posty.so", settings, &error), 0);
+    rig.mailboxes->options.proof_ms = 300;
+    id = add("lost");
+    assert_int_equal(give(id, SECRET, true).status, -ETIMEDOUT);
+    assert_int_equal(login_of(id).kind, 0);
+    mailbox_add(rig.mailboxes, &ask, rig_told, &told); /* with other servers */
+    rig_wait(&told.count);
+    rig_settle();
+    assert_int_equal(told.status, 0);
+    assert_int_equal(login_of(id).kind, RIDER_AUTH);
+}
+
 static void what_runs_goes_on_with_the_old_one(void **state)
 {
     uint64_t id = add("slow");
@@ -528,6 +559,8 @@ int main(void)
         TEST(junk_is_an_arrival_too),
         TEST(without_proof_by_those_who_know),
         TEST(a_refused_one_takes_a_new_secret),
+        TEST(an_arrival_is_shown_once),
+        TEST(what_is_added_anew_begins_without_a_secret),
         TEST(what_runs_goes_on_with_the_old_one),
         TEST(goes_with_the_mailbox),
         TEST(neither_is_taken_for_the_other),

@@ -40,7 +40,7 @@ def main():
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--within", type=float, default=0.3)
     parser.add_argument("--oauth", choices=("xoauth2", "oauthbearer"))
-    parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--seconds", type=int, default=300)
     args = parser.parse_args()
     try:
         with MailRig(args.build, oauth=args.oauth,
@@ -58,17 +58,29 @@ def kill_now(rig, draw, within):
     rig.start()
 
 
-def ambiguous(journal, counts):
-    """Whether Postfix's log leaves open what a client that lost its line must think: that a mail was
-    taken, or that its content was being received when the line was lost."""
-    seen = {mail.message_id for mail in journal.mails.values()}
-    taken = {mail.message_id for mail in journal.taken() if mail.sender is not None}
+class Doubts:
+    """What the daemon can't prove is settled by a person who reads Postfix's log. Each must be open by
+    that log too: its content was there when the line was lost, whether or not it was taken then."""
 
-    def check(_message, name):
-        key = "taken" if name in taken else "cut off" if name in seen else "never there"
-        counts[key] = counts.get(key, 0) + 1
-        return name in seen
-    return check
+    def __init__(self, rig):
+        self.rig, self.counts, self.faults = rig, {}, []
+
+    def __call__(self):
+        listed = self.rig.api("GET", "/v1/messages?state=uncertain")["messages"]
+        if not listed:
+            return
+        journal = self.rig.host.log()
+        seen = {mail.message_id for mail in journal.mails.values()}
+        taken = {mail.message_id for mail in journal.taken() if mail.sender is not None}
+        for message in listed:
+            name = f"<{message['message_id'].strip('<>')}>"
+            how = "taken" if name in taken else "cut off" if name in seen else "never there"
+            self.counts[how] = self.counts.get(how, 0) + 1
+            if how == "never there":
+                self.faults.append(f"{name} to {message['to']} is called uncertain ({message['detail']}), "
+                                   "and Postfix never saw it")
+            self.rig.cli("message", "settle", message["message"],
+                         "sent" if name in taken else "not-sent")
 
 
 class Grants:
@@ -88,7 +100,7 @@ class Grants:
         elif self.stage == 1 and sent >= self.total * 2 // 3:
             self.rig.sandbox.ask("google.grant.revoke", account=self.senders[0])
             self.stage = 2
-        elif self.stage == 2 and self.status() == "reconnect":
+        elif self.stage == 2 and self.status() == "reconnect needed":
             link = self.rig.api("POST", f"/v1/mailboxes/{self.senders[0]}/invite")["link"]
             status, page = self.rig.consent(link)
             if status != 200:
@@ -106,6 +118,7 @@ def run(rig, args):
     began = time.monotonic()
     rig.start()
     senders = [f"sender{i}@acme.example" for i in range(args.mailboxes)]
+    rig.host.add(*senders)
     for sender in senders:
         rig.sender(sender, args.access)
     people = People(rig, plan(args.people), by_swaks=args.people <= 60)
@@ -114,7 +127,12 @@ def run(rig, args):
                             people_csv(people.plan))
     rig.api("POST", f"/v1/campaigns/{campaign}/start")
     grants = Grants(rig, campaign, senders, 2 * args.people) if args.oauth else None
-    draw, kills, counts = random.Random(args.seed), 0, {}
+    draw, kills, doubts = random.Random(args.seed), 0, Doubts(rig)
+
+    def before():
+        doubts()
+        if grants:
+            grants()
 
     def strike():
         nonlocal kills
@@ -122,12 +140,15 @@ def run(rig, args):
             kills += 1
             kill_now(rig, draw, args.within)
 
-    metrics = rig.play(campaign, people, args.seconds, after=DAY, before=grants, after_jump=strike)
+    metrics = rig.play(campaign, people, args.seconds, after=DAY, before=before, after_jump=strike)
     judge = Judge(rig, people, senders, 3)
-    judge.all(metrics, kills, ambiguous(rig.host.log(), counts))
+    judge.all(metrics)
+    judge.faults += doubts.faults
+    if label:
+        judge.labels("Outreach/Test")
     print({k: v for k, v in metrics.items() if v})
     print(f"{sum(map(len, judge.by_person.values()))} taken by Postfix for {len(judge.by_person)} "
-          f"people, {len(people.deeds)} deeds; {kills} kills, uncertain {counts or 0}; "
+          f"people, {len(people.deeds)} deeds; {kills} kills, settled {doubts.counts or 0}; "
           f"{time.monotonic() - began:.1f} s, {rig.starts} starts")
     if grants:
         judge.faults += grants.faults()

@@ -18,17 +18,19 @@ sys.path.insert(0, os.path.join(HERE, "..", "mailhost"))
 from mailhost import PASSWORD, MailHost, Unavailable  # noqa: E402,F401
 from rig import PUBLIC, SECRET, Rig  # noqa: E402
 
+MINUTE = 60_000
 STOPPING = {"reply", "other", "unsubscribe", "nobody", "rejected"}
 
 
 class MailRig(Rig):
     """oauth: None for passwords, or the mechanism to sign in by. host: options of MailHost.
-    settings: more of the provider's."""
+    settings: more of the provider's. stride: see `jump`."""
 
     def __init__(self, build, options=(), oauth=None, host=None, settings=None, poll="6 hours",
-                 **more):
+                 stride=120 * MINUTE, **more):
         self.oauth, self.host, self.host_options = oauth, None, dict(host or {})
-        self.settings = settings or {}
+        self.host_options.setdefault("postfix", "maximal_queue_lifetime = 1s\nbounce_queue_lifetime = 1s")
+        self.settings, self.stride = settings or {}, stride
         start = str(int(time.time() * 1000))
         try:
             super().__init__(build, ("--start", start, "--clock", "hold", *options), poll=poll,
@@ -52,7 +54,8 @@ class MailRig(Rig):
             url = about["h2"]
             settings.update({
                 "client_id": "cid", "client_secret_file": self.secret_file("acme.secret", SECRET),
-                "authorize_url": url + "/o/oauth2/v2/auth", "token_url": url + "/token",
+                "authorize_url": url + "/o/oauth2/v2/auth?access_type=offline&prompt=consent",
+                "token_url": url + "/token",
                 "revoke_url": url + "/revoke", "scopes": "https://mail.google.com/",
                 "sasl": self.oauth.upper()})
         settings.update(self.settings)
@@ -79,7 +82,7 @@ class MailRig(Rig):
                 self.host.end()
 
     # -- time --------------------------------------------------------------------------------------
-    def rest(self, seconds=60, delivered=True):
+    def rest(self, seconds=30, delivered=True):
         """Until the daemon has nothing to do now and Postfix nothing to deliver; what is next (virtual ms
         or None)."""
         end = time.monotonic() + seconds
@@ -115,16 +118,26 @@ class MailRig(Rig):
         else:
             raise RuntimeError(f"the campaign did not end: {self.metrics(campaign)}\n{self.tail()}")
         if after:
+            while self.host.queue():  # what is deferred is given up soon, and reported
+                if time.monotonic() > end:
+                    raise RuntimeError("Postfix's queue does not empty")
+                time.sleep(0.05)
+            self.rest()
+            people.act()
+            self.rest()
             self.sandbox.ask("clock.jump", by=after)
             self.rest()
         return self.metrics(campaign)
 
     def jump(self):
-        """To what is next."""
+        """To what is next. An idle line is renewed every ten minutes: where nothing else is near, some of
+        that is jumped over."""
         upcoming = self.rest()
         if upcoming is None:
             raise RuntimeError("nothing is next, and the campaign has not ended:\n" + self.tail())
         now = self.sandbox.ask("clock.now")
+        if upcoming - now["now"] > MINUTE:
+            upcoming = max(upcoming, now["now"] + self.stride)
         if upcoming > now["now"]:
             self.sandbox.ask("clock.jump", to=upcoming)
 
@@ -329,8 +342,8 @@ class Judge:
 
     def answers(self):
         """Each deed is known as what it was, and as the answer to the right message."""
-        kinds = {"reply": "reply", "other": "reply", "auto_reply": "auto_reply",
-                 "out_of_office": "out_of_office"}
+        kinds = {"reply": "reply", "other": "reply", "auto_reply": "auto-reply",
+                 "out_of_office": "out-of-office"}
         for what, person, of, _ in self.people.deeds:
             replies = [r for c in self.explained[person]["campaigns"] for r in c["replies"]]
             if what == "unsubscribe":
@@ -340,10 +353,21 @@ class Judge:
                 self.fault(f"{person}: {what} is known as {[r['kind'] for r in replies]}")
         for person, (what, _) in self.people.plan.items():
             replies = [r["kind"] for c in self.explained[person]["campaigns"] for r in c["replies"]]
-            if what == "nobody" and "bounce_hard" not in replies:
+            if what == "nobody" and "bounce-hard" not in replies:
                 self.fault(f"{person} bounced for good, and is known as {replies}")
-            if what == "deferred" and "bounce_soft" not in replies:
-                self.fault(f"{person}'s mail was delayed, and is known as {replies}")
+            if what == "deferred" and "bounce-soft" not in replies:
+                self.fault(f"{person}'s mail was given up, and is known as {replies}")
+
+    def labels(self, label):
+        """The campaign's label is on each copy in Sent, its Replied on each answer."""
+        answers = {name for what, _, _, name in self.people.deeds if what in ("reply", "other")}
+        for sender in self.senders:
+            for name, keywords in self.host.keywords(sender, self.host.sent).items():
+                if f"${label}" not in keywords:
+                    self.fault(f"{sender}: {name} in Sent is labelled {keywords}")
+            for name, keywords in self.host.keywords(sender).items():
+                if name in answers and f"${label}/Replied" not in keywords:
+                    self.fault(f"{sender}: the answer {name} is labelled {keywords}")
 
     def metrics(self, metrics):
         total = sum(metrics[k] for k in ("planned", "in_flight", "sent", "stopped", "failed",

@@ -309,6 +309,12 @@ class SignIn(Case):
         self.assertEqual((late.json["error"], late.json["suberror"]),
                          ("invalid_grant", "token_expired"))
 
+    def test_scopes_with_their_resource(self):
+        self.box.ask("microsoft.manners", long_scopes=True)
+        self.sign_in()
+        self.assertLessEqual({"openid", "https://graph.microsoft.com/Mail.Send"},
+                             set(self.tokens["scope"].split()))
+
     def test_without_offline_access(self):
         code = self.redirected(self.authorize(scope="openid Mail.Send User.Read"))["code"]
         self.assertNotIn("refresh_token", self.exchange(code).json)

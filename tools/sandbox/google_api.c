@@ -229,30 +229,12 @@ static bool body_read(struct google_call *call)
 
 /* -- the route -------------------------------------------------------------------------------- */
 
-static bool pattern_fits(const char *pattern, char **segments, size_t count, char **ids)
-{
-    size_t at = 0, id = 0;
-
-    for (; *pattern; at++) {
-        size_t len = strcspn(pattern, "/");
-
-        if (at == count)
-            return false;
-        if (len == 2 && pattern[0] == '{')
-            ids[id++] = segments[at];
-        else if (strlen(segments[at]) != len || strncmp(segments[at], pattern, len) != 0)
-            return false;
-        pattern += len + (pattern[len] == '/');
-    }
-    return at == count;
-}
-
 static const struct google_method *route(const char *verb, char **segments, size_t count,
                                          char **ids)
 {
     for (size_t i = 0; i < ARRAY_LEN(google_methods); i++)
         if (strcmp(google_methods[i].verb, verb) == 0 &&
-            pattern_fits(google_methods[i].pattern, segments, count, ids))
+            sbx_path_fits(google_methods[i].pattern, segments, count, ids))
             return &google_methods[i];
     return NULL;
 }

@@ -43,6 +43,10 @@ const char *sbx_request_header(const struct sbx_request *request, const char *na
  * first of that name, 1 for the second... */
 char *sbx_parameter(const char *query, const char *name, size_t at);
 
+/* Whether the path, cut at its slashes, is "messages/{}/send": "{}" takes any one segment, which
+ * goes into `ids`. Names in any case. */
+bool sbx_path_fits(const char *pattern, char **segments, size_t count, char **ids);
+
 void sbx_response_header(struct sbx_response *response, const char *name, const char *value);
 void sbx_response_text(struct sbx_response *response, int status, const char *type,
                        const char *text);

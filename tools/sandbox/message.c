@@ -42,6 +42,24 @@ char *sbx_parameter(const char *query, const char *name, size_t at)
     return NULL;
 }
 
+bool sbx_path_fits(const char *pattern, char **segments, size_t count, char **ids)
+{
+    size_t at = 0, id = 0;
+
+    for (; *pattern; at++) {
+        size_t len = strcspn(pattern, "/");
+
+        if (at == count)
+            return false;
+        if (len == 2 && pattern[0] == '{')
+            ids[id++] = segments[at];
+        else if (strlen(segments[at]) != len || strncasecmp(segments[at], pattern, len) != 0)
+            return false;
+        pattern += len + (pattern[len] == '/');
+    }
+    return at == count;
+}
+
 void sbx_response_header(struct sbx_response *response, const char *name, const char *value)
 {
     char *lower = mem_str(name);

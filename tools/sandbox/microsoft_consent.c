@@ -353,7 +353,7 @@ static void admin_decides(const struct ask *ask, bool submitted, struct sbx_resp
     auto_free char *named = sbx_parameter(ask->query, submitted ? "account" : "login_hint", 0);
     struct ms_tenant *tenant =
         admins_tenant(ask, ms_account_get(!submitted && mode->account ? mode->account : named));
-    auto_free char *scope = ms_scopes_text(ask->scopes);
+    auto_free char *scope = ms_scopes_text(ask->scopes, true);
 
     if (submitted ? !asked_is(ask, "decision", "accept") : mode->deny) {
         back_error(response, ask, "access_denied", 65004,

@@ -258,6 +258,7 @@ static struct json_object *manners(struct json_object *asked)
     settings->sent_headers = sbx_json_bool(asked, "sent_headers", settings->sent_headers);
     settings->share_subject = sbx_json_bool(asked, "share_subject", settings->share_subject);
     settings->drift = sbx_json_double(asked, "drift", settings->drift);
+    settings->long_scopes = sbx_json_bool(asked, "long_scopes", settings->long_scopes);
     settings->stuck = sbx_json_double(asked, "stuck", settings->stuck);
     settings->inner_error = sbx_json_bool(asked, "inner_error", settings->inner_error);
     return control_ok();

@@ -69,25 +69,6 @@ static const struct ms_method methods[] = {
 
 /* -- the route -------------------------------------------------------------------------------- */
 
-/* "{}" takes any one segment. */
-static bool pattern_fits(const char *pattern, char **segments, size_t count, char **ids)
-{
-    size_t at = 0, id = 0;
-
-    for (; *pattern; at++) {
-        size_t len = strcspn(pattern, "/");
-
-        if (at == count)
-            return false;
-        if (len == 2 && pattern[0] == '{')
-            ids[id++] = segments[at];
-        else if (strlen(segments[at]) != len || strncasecmp(segments[at], pattern, len) != 0)
-            return false;
-        pattern += len + (pattern[len] == '/');
-    }
-    return at == count;
-}
-
 static const struct ms_method *route(const char *verb, bool root, char **segments, size_t count,
                                      char **ids)
 {
@@ -95,7 +76,7 @@ static const struct ms_method *route(const char *verb, bool root, char **segment
         const char *pattern = methods[i].pattern;
 
         if ((pattern[0] == '/') == root && strcmp(methods[i].verb, verb) == 0 &&
-            pattern_fits(pattern + root, segments, count, ids))
+            sbx_path_fits(pattern + root, segments, count, ids))
             return &methods[i];
     }
     return NULL;

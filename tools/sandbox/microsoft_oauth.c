@@ -117,7 +117,7 @@ static void token_ok(const struct sbx_request *request, struct sbx_response *res
     const struct ms_settings *settings = &ms_state()->settings;
     struct ms_token *access = ms_token_new(issue->grant, issue->asked, false), *refresh;
     struct json_object *object = json_object_new_object();
-    auto_free char *scope = ms_scopes_text(issue->asked);
+    auto_free char *scope = ms_scopes_text(issue->asked, settings->long_scopes);
     int64_t seconds =
         settings->expires_in_set ? settings->expires_in : settings->token_lifetime / 1000 - 1;
 

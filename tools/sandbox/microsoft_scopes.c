@@ -63,14 +63,17 @@ bool ms_scopes_read(const char *text, unsigned *scopes_r)
     return true;
 }
 
-char *ms_scopes_text(unsigned scopes)
+char *ms_scopes_text(unsigned scopes, bool whole)
 {
     struct buf out = {0};
 
     for (const struct ms_scope_name *known = ms_scope_names; known->name; known++) {
         if (!(scopes & known->scope) || known->scope == MS_OFFLINE)
             continue;
-        buf_printf(&out, "%s%s%s", out.len > 0 ? " " : "", known->scope & MS_OUTLOOK ? outlook : "",
+        buf_printf(&out, "%s%s%s", out.len > 0 ? " " : "",
+                   known->scope & MS_OUTLOOK            ? outlook
+                   : whole && (known->scope & MS_GRAPH) ? graph
+                                                        : "",
                    known->name);
     }
     return out.data ? buf_take(&out) : mem_str("");

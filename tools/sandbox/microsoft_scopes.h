@@ -35,6 +35,7 @@ extern const struct ms_scope_name ms_scope_names[];
 
 /* Space-separated names, short or with their resource, to bits; false: one of them is not known. */
 bool ms_scopes_read(const char *text, unsigned *scopes_r);
-/* As an answer lists them: never offline_access. Allocated. */
-char *ms_scopes_text(unsigned scopes);
+/* As an answer lists them: never offline_access; `whole`: Graph's with their resource, too.
+ * Allocated. */
+char *ms_scopes_text(unsigned scopes, bool whole);
 #endif

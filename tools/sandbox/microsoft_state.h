@@ -95,6 +95,7 @@ struct ms_settings {
     bool share_subject;
     double drift; /* the share of answers that get a conversation of their own */
     double stuck; /* the share of drafts that stay drafts though their send was answered with 202 */
+    bool long_scopes; /* a token tells its scopes with their resource */
     bool inner_error;
 
     int64_t delta_horizon;    /* virtual ms a token of delta is good for */

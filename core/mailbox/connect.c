@@ -521,11 +521,17 @@ static bool is_mailbox_here(struct exchange *exchange, const char *address)
            strcmp(other.provider, exchange->mailbox.provider) == 0;
 }
 
+/* "Mail.Send" may be granted by its whole name, "https://graph.microsoft.com/Mail.Send"
+ * (facts 3.2).
+ */
 static bool has(char **list, const char *wanted)
 {
-    for (size_t i = 0; list && list[i]; i++)
-        if (strcmp(list[i], wanted) == 0)
+    for (size_t i = 0; list && list[i]; i++) {
+        const char *slash = strstr(wanted, "://") ? NULL : strrchr(list[i], '/');
+
+        if (strcmp(list[i], wanted) == 0 || (slash && strcmp(slash + 1, wanted) == 0))
             return true;
+    }
     return false;
 }
 
@@ -534,7 +540,8 @@ static char *what_is_missing(const struct exchange *exchange)
 {
     static const struct {
         const char *scope, *word;
-    } signs[] = {{"email", NULL}, {"openid", NULL}, {"profile", NULL}}; /* sign-in, not access */
+    } signs[] = {{"email", NULL}, {"openid", NULL}, {"profile", NULL}, {"offline_access", NULL}};
+    /* sign-in, not access; Microsoft lists the last one never: the refresh token shows it */
     auto_buf struct buf text = {0};
 
     for (size_t i = 0; exchange->oauth->scopes[i]; i++) {

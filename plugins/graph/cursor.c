@@ -45,14 +45,14 @@ static bool read_folder(const char **at, struct cursor_folder *folder)
     time = word(at);
     errno = 0;
     folder->time = time ? strtoll(time, &end, 10) : 0;
-    good = folder->name && kind && strlen(kind) == 1 && strchr("dns", *kind) && time && !*end &&
+    good = folder->name && kind && strlen(kind) == 1 && strchr("dnsx", *kind) && time && !*end &&
            *time >= '0' && *time <= '9' && !errno && optional(at, &folder->link) &&
            optional(at, &folder->last);
     if (good)
         folder->kind = *kind;
     free(kind);
     free(time);
-    return good && (folder->kind == 's') == !folder->link &&
+    return good && (folder->kind == 's' || folder->kind == 'x') == !folder->link &&
            (!folder->link || (*folder->link == '/' && strlen(folder->link) <= CURSOR_LINK_MAX));
 }
 

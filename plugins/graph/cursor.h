@@ -1,7 +1,8 @@
 /* graph/cursor.h: how far each folder of a mailbox has been read, as bytes that the host keeps.
  *
  * "1", then for each folder "<name> <kind> <time> <link> <id>": kind d, all was read and the link
- * is the delta's; n, the link is that of a page amid a walk; s, a walk from that time is to begin.
+ * is the delta's; n, the link is that of a page amid a walk; s, a walk from that time is to begin;
+ * x, the same, and there was no such folder.
  * The time is when the folder was last read to its end, or from when it is walked. <id> is the last
  * message of the page that was taken. "-" is nothing. All are percent-encoded. A link is kept
  * without what the configured API begins with, so it can lead nowhere else. */

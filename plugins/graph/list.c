@@ -15,8 +15,10 @@
 
 enum {
     PAGE_MAX = 50,
+    OWN_FOLDERS = 3,                   /* that every mailbox has: the first ones */
     REPORT_SIZE_MAX = 2 * 1024 * 1024, /* of a whole report mail; larger ones go without      */
     OVERLAP = 3600000,                 /* a walk begins so long before what was read last     */
+    ROUND_MS = 2000, /* what was read to its end longer ago is read again at the end of a round */
 };
 
 #define FIELDS                                                                                     \
@@ -36,6 +38,8 @@ struct list {
     char **headers; /* the query's, to hand over */
     struct cursor cursor;
     struct wire_part parts[CURSOR_FOLDERS_MAX];
+    size_t part_folder[CURSOR_FOLDERS_MAX], part_count; /* whom each part asks about */
+    char prefer[48];                                    /* of each part              */
     struct wire_page pages[CURSOR_FOLDERS_MAX];
     bool read[CURSOR_FOLDERS_MAX]; /* its page is there and all of it is among the entries */
     bool cut[CURSOR_FOLDERS_MAX];  /* there, and some of it is not                         */
@@ -134,10 +138,14 @@ static void turn_page(struct list *it, size_t at)
     set_text(&folder->last, NULL);
     set_text(&folder->link, text_dup(link + strlen(it->job.session->api)));
     folder->kind = page->next ? 'n' : 'd';
-    if (page->next)
-        it->behind = true;
-    else
+    if (!page->next)
         folder->time = it->began;
+}
+
+/* A walk has begun, or a page was taken in part. */
+static bool is_behind(const struct cursor_folder *folder)
+{
+    return folder->kind == 'n' || folder->kind == 's' || folder->last;
 }
 
 /* How many entries were taken; the folders' places move with them. */
@@ -167,10 +175,12 @@ static void finish(struct list *it)
     if (done < it->count)
         stop = it->entries[done].folder;
     for (size_t i = 0; i < it->cursor.count; i++) {
+        const struct cursor_folder *folder = &it->cursor.folders[i];
+
         if (it->read[i] && i < stop)
             turn_page(it, i);
-        else if (it->read[i] || it->cut[i])
-            it->behind = true;
+        it->behind = it->behind || is_behind(folder) || it->cut[i] || (it->read[i] && i >= stop) ||
+                     (folder->kind == 'd' && folder->time < it->began - ROUND_MS);
     }
     page.more = it->behind || it->failure.failure.kind;
     cursor_write(&it->cursor, &bytes);
@@ -282,9 +292,8 @@ static bool link_is_good(const struct list *it, const char *link)
 }
 
 /* A link that leads elsewhere is not followed: a token would go there. */
-static void take_page(struct list *it, size_t at)
+static void take_page(struct list *it, size_t at, const struct wire_part *part)
 {
-    const struct wire_part *part = &it->parts[at];
     struct wire_page *page = &it->pages[at];
 
     if (wire_page_read(page, part->answer.data, part->answer.len) < 0 ||
@@ -311,22 +320,28 @@ static void start_again(struct list *it, size_t at)
     folder->kind = 's';
     set_text(&folder->link, NULL);
     set_text(&folder->last, NULL);
-    it->behind = true;
 }
 
-static bool is_named_by_config(const struct list *it, size_t at)
-{
-    return at >= 3 && it->cursor.folders[at].kind == 's';
-}
-
-static void take_part(struct list *it, size_t at)
+/* A folder that the config names and the mailbox has not holds nothing up. */
+static void miss_folder(struct list *it, size_t at)
 {
     const struct rider_host *host = it->job.session->host;
+    struct cursor_folder *folder = &it->cursor.folders[at];
+
+    if (folder->kind != 'x' && host->log)
+        host->log(host, 1, "there is no folder %s in this mailbox: look at `folders`",
+                  folder->name);
+    folder->kind = 'x';
+    set_text(&folder->link, NULL);
+    set_text(&folder->last, NULL);
+}
+
+static void take_part(struct list *it, const struct wire_part *part, size_t at)
+{
     struct graph_failure failure;
-    struct wire_part *part = &it->parts[at];
 
     if (part->status >= 200 && part->status < 300) {
-        take_page(it, at);
+        take_page(it, at, part);
         return;
     }
     if (part->status == 424) { /* the one before it failed, and it was not tried */
@@ -334,12 +349,10 @@ static void take_part(struct list *it, size_t at)
         return;
     }
     graph_part_failure(&it->job, part, &failure);
-    if (failure.failure.kind == RIDER_CURSOR_LOST && it->cursor.folders[at].kind != 's') {
+    if (failure.failure.kind == RIDER_CURSOR_LOST && it->cursor.folders[at].link) {
         start_again(it, at);
-    } else if (failure.failure.kind == RIDER_ABSENT && is_named_by_config(it, at)) {
-        if (host->log)
-            host->log(host, 1, "there is no folder %s in this mailbox: look at `folders`",
-                      it->cursor.folders[at].name);
+    } else if (failure.failure.kind == RIDER_ABSENT && at >= OWN_FOLDERS) {
+        miss_folder(it, at);
     } else {
         graph_part_failure(&it->job, part, &it->failure);
     }
@@ -349,12 +362,12 @@ static void got_parts(struct graph_job *job, const struct rider_http_response *r
 {
     struct list *it = (struct list *)job;
 
-    if (graph_parts_take(job, response, it->parts, it->cursor.count, &it->failure) < 0) {
+    if (graph_parts_take(job, response, it->parts, it->part_count, &it->failure) < 0) {
         graph_job_fail(job, &it->failure);
         return;
     }
-    for (size_t i = 0; i < it->cursor.count && !it->failure.failure.kind; i++)
-        take_part(it, i);
+    for (size_t i = 0; i < it->part_count && !it->failure.failure.kind; i++)
+        take_part(it, &it->parts[i], it->part_folder[i]);
     it->good = it->count;
     look_for_reports(it);
 }
@@ -373,24 +386,35 @@ static void walk_path(struct text *path, const struct cursor_folder *folder)
                 when);
 }
 
-static void ask_all(struct list *it)
+static void add_part(struct list *it, size_t at)
 {
-    char prefer[48];
+    const struct cursor_folder *folder = &it->cursor.folders[at];
+    struct text path = {0};
 
-    snprintf(prefer, sizeof(prefer), "odata.maxpagesize=%zu", it->limit);
-    for (size_t i = 0; i < it->cursor.count; i++) {
-        struct text path = {0};
+    if (folder->link)
+        text_str(&path, folder->link);
+    else
+        walk_path(&path, folder);
+    it->part_folder[it->part_count] = at;
+    it->parts[it->part_count++] =
+        (struct wire_part){.verb = "GET", .path = path.data, .prefer = it->prefer};
+}
 
-        if (it->cursor.folders[i].link)
-            text_str(&path, it->cursor.folders[i].link);
-        else
-            walk_path(&path, &it->cursor.folders[i]);
-        it->parts[i] = (struct wire_part){.verb = "GET", .path = path.data, .prefer = prefer};
-    }
-    graph_job_parts(&it->job, "messages.delta", GRAPH_READING, it->parts, it->cursor.count,
-                    got_parts);
+/* Those that are behind, or all where none is: were each asked each time, a mailbox where an idle
+ * folder answers with an empty page and a next one would never be read to its end. */
+static void ask(struct list *it)
+{
+    bool behind = false;
+
+    snprintf(it->prefer, sizeof(it->prefer), "odata.maxpagesize=%zu", it->limit);
     for (size_t i = 0; i < it->cursor.count; i++)
-        it->parts[i].prefer = NULL;
+        behind = behind || is_behind(&it->cursor.folders[i]);
+    for (size_t i = 0; i < it->cursor.count; i++) {
+        if (!behind || is_behind(&it->cursor.folders[i]))
+            add_part(it, i);
+    }
+    graph_job_parts(&it->job, "messages.delta", GRAPH_READING, it->parts, it->part_count,
+                    got_parts);
 }
 
 /* ---- the operation ----------------------------------------------------------------------------
@@ -443,5 +467,5 @@ void graph_list(struct rider_session *session, struct rider_op *op, const struct
     it->headers = text_list_dup(query->headers);
     place_folders(it, &before);
     cursor_free(&before);
-    ask_all(it);
+    ask(it);
 }

@@ -33,14 +33,25 @@ static struct {
     const char *body;
 } whole;
 
+/* A folder that is not to be asked has no answer (NULL). */
 static void list_with(struct fake *fake, const struct rider_query *asked, const char *inbox,
                       const char *junk, const char *sent)
 {
-    const char *const bodies[] = {inbox, junk, sent};
-    char *body = batch(bodies, 3);
+    const char *bodies[] = {inbox, junk, sent};
+    size_t count = 0;
+    char *body;
 
+    for (size_t i = 0; i < 3; i++) {
+        if (bodies[i])
+            bodies[count++] = bodies[i];
+    }
+    body = batch(bodies, count);
     again(fake);
-    foresee(fake, "POST /v1.0/$batch", 200, body);
+    if (count > 1)
+        foresee(fake, "POST /v1.0/$batch", 200, body);
+    else
+        foresee(fake, "GET /messages/delta?", *bodies[0] == '!' ? atoi(bodies[0] + 1) : 200,
+                *bodies[0] == '!' ? bodies[0] + 5 : bodies[0]);
     if (whole.status)
         foresee(fake, "GET /v1.0/me/messages/n/$value", whole.status, whole.body);
     fake->provider->list(fake->session, &fake->op, asked);
@@ -180,9 +191,8 @@ static void pages_go_on_and_can_be_empty(void **state)
     list_now(&fake, NEXT("", "inbox", "p2"), DELTA("", "junkemail", "j"),
              DELTA("", "sentitems", "s"));
     assert_true(fake.more);
-    list_now(&fake, DELTA(MAIL("m", ""), "inbox", "i"), DELTA("", "junkemail", "j"),
-             DELTA("", "sentitems", "s"));
-    assert_non_null(strstr(fake.body, "$skiptoken=p2"));
+    list_now(&fake, DELTA(MAIL("m", ""), "inbox", "i"), NULL, NULL);
+    assert_non_null(strstr(fake.url, "$skiptoken=p2"));
     assert_false(fake.more);
     assert_string_equal(fake.items.data, "1/1 m - 1795282320000 []\n");
     fake_finish(&fake);
@@ -203,13 +213,11 @@ static void the_cursor_covers_what_was_taken(void **state)
     assert_string_equal(fake.items.data, "1/1 a - 1795282320000 []\n1/1 b - 1795282320000 []\n");
     fake.take = 1; /* the host takes one more, and no second */
     list_now(&fake, DELTA(MAIL("a", "") "," MAIL("b", "") "," MAIL("c", ""), "inbox", "i"),
-             DELTA(MAIL("d", ""), "junkemail", "j"), DELTA("", "sentitems", "s"));
+             DELTA(MAIL("d", ""), "junkemail", "j"), NULL);
     assert_string_equal(fake.items.data, "1/1 c - 1795282320000 []\n");
     assert_true(fake.more);
     fake.take = 100;
-    list_now(&fake, DELTA("", "inbox", "i"), DELTA(MAIL("d", ""), "junkemail", "j"),
-             DELTA("", "sentitems", "s"));
-    assert_non_null(strstr(fake.body, "$deltatoken=i"));
+    list_now(&fake, NULL, DELTA(MAIL("d", ""), "junkemail", "j"), NULL);
     assert_string_equal(fake.items.data, "1/4 d - 1795282320000 []\n");
     assert_false(fake.more);
     fake_finish(&fake);
@@ -233,18 +241,18 @@ static void a_lost_delta_walks_that_folder_again(void **state)
     list_now(&fake, GONE, "!424 {}", "!424 {}"); /* which were not tried: one after the other */
     assert_int_equal(fake.ended, ENDED_LIST);
     assert_true(fake.more);
-    list_now(&fake, NEXT(MAIL("m", ""), "inbox", "p2"), DELTA("", "junkemail", "j"),
-             DELTA("", "sentitems", "s"));
-    assert_non_null(strstr(fake.body, "inbox/messages/delta?$select="));
-    assert_non_null(strstr(fake.body, "$filter=receivedDateTime%20ge%202026-11-21T17:31:22Z"));
-    assert_non_null(strstr(fake.body, "$deltatoken=j"));
+    list_now(&fake, NEXT(MAIL("m", ""), "inbox", "p2"), NULL, NULL);
+    assert_non_null(strstr(fake.url, "inbox/messages/delta?$select="));
+    assert_non_null(strstr(fake.url, "$filter=receivedDateTime%20ge%202026-11-21T17:31:22Z"));
     assert_true(fake.more);
-    list_now(&fake, RESYNC, "!424 {}", "!424 {}"); /* amid pages */
+    list_now(&fake, RESYNC, NULL, NULL); /* amid pages */
     assert_true(fake.more);
+    list_now(&fake, DELTA("", "inbox", "i"), NULL, NULL);
+    assert_non_null(strstr(fake.url, "inbox/messages/delta?$select="));
+    assert_false(fake.more);
     list_now(&fake, DELTA("", "inbox", "i"), DELTA("", "junkemail", "j"),
              DELTA("", "sentitems", "s"));
-    assert_non_null(strstr(fake.body, "inbox/messages/delta?$select="));
-    assert_false(fake.more);
+    assert_non_null(strstr(fake.body, "$deltatoken=j"));
     fake_finish(&fake);
 }
 
@@ -259,8 +267,7 @@ static void an_inner_429_is_obeyed(void **state)
              "!429 {\"error\":{\"code\":\"ApplicationThrottled\"}}", "!424 {}");
     assert_int_equal(fake.ended, ENDED_LIST);
     assert_true(fake.more);
-    list_now(&fake, DELTA("", "inbox", "i"), "!429 {\"error\":{\"code\":\"ApplicationThrottled\"}}",
-             "!424 {}");
+    list_now(&fake, NULL, "!429 {\"error\":{\"code\":\"ApplicationThrottled\"}}", "!424 {}");
     assert_int_equal(fake.ended, ENDED_FAIL);
     assert_int_equal(fake.kind, RIDER_THROTTLED);
     assert_int_equal(fake.scope, RIDER_MAILBOX);

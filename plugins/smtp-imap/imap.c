@@ -396,6 +396,14 @@ static void got_folders(void *arg, const struct imap_response *response)
     step(imap, 4);
 }
 
+static void add_folder(struct imap *imap, const struct imap_folder *folder)
+{
+    imap->folders = realloc(imap->folders, (imap->folder_count + 1) * sizeof(*imap->folders));
+    if (!imap->folders)
+        abort();
+    imap->folders[imap->folder_count++] = *folder;
+}
+
 static void heard_folder(void *arg, const struct imap_response *response)
 {
     struct imap *imap = arg;
@@ -407,12 +415,9 @@ static void heard_folder(void *arg, const struct imap_response *response)
         free(folder.name);
         return;
     }
-    imap->folders = realloc(imap->folders, (imap->folder_count + 1) * sizeof(*imap->folders));
-    if (!imap->folders)
-        abort();
     if (folder.use & IMAP_USE_INBOX)
         imap->delimiter = folder.delimiter;
-    imap->folders[imap->folder_count++] = folder;
+    add_folder(imap, &folder);
 }
 
 static void heard_namespace(void *arg, const struct imap_response *response)
@@ -550,6 +555,23 @@ void imap_refusal(struct imap *imap, const char *doing, const struct imap_respon
     }
     if (failure->failure.kind != RIDER_ABSENT && failure->failure.kind != RIDER_PERMANENT)
         failure->failure.holds = RIDER_HOLDS_LIST | RIDER_HOLDS_LABEL;
+}
+
+bool imap_no_folder(struct imap *imap, const char *name, const struct imap_response *response)
+{
+    struct failure failure;
+
+    if (response->status == IMAP_OK)
+        return false;
+    imap_refusal(imap, "", response, &failure);
+    return failure.failure.kind == RIDER_ABSENT ||
+           (!response->code && strcmp(name, "INBOX") != 0 && !imap_folder_named(imap, name));
+}
+
+void imap_folder_made(struct imap *imap, const char *name)
+{
+    if (!imap_folder_named(imap, name))
+        add_folder(imap, &(struct imap_folder){.name = text_dup(name)});
 }
 
 const struct imap_folder *imap_folder_for(const struct imap *imap, uint32_t use)

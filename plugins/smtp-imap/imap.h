@@ -64,6 +64,10 @@ void imap_free(struct imap *imap); /* closes; NULL is fine */
 /* What a tagged answer that is not OK means. */
 void imap_refusal(struct imap *imap, const char *doing, const struct imap_response *response,
                   struct failure *failure);
+/* Whether opening that folder was refused because it does not exist. Few servers have a code for it
+ * (Dovecot 2.3 has none): one that LIST did not name is not there. */
+bool imap_no_folder(struct imap *imap, const char *name, const struct imap_response *response);
+void imap_folder_made(struct imap *imap, const char *name); /* by us, or it was there */
 const struct imap_folder *imap_folder_for(const struct imap *imap, uint32_t use); /* or NULL */
 const struct imap_folder *imap_folder_named(const struct imap *imap, const char *name);
 

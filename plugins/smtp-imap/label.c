@@ -222,11 +222,13 @@ static void got_created(void *arg, const struct imap_response *response)
     struct label_job *it = arg;
     struct text command = {0};
 
-    if (response->status != IMAP_OK &&
-        !(response->code && strcmp(response->code, "ALREADYEXISTS") == 0)) {
+    if (response->status != IMAP_OK && response->code &&
+        strcmp(response->code, "ALREADYEXISTS") != 0) {
         job_refused(&it->job, "CREATE", response);
         return;
     }
+    /* Without a code it may have been there already: COPY will tell. */
+    imap_folder_made(it->job.session->imap, it->target);
     text_str(&command, "SUBSCRIBE ");
     imap_quote(&command, it->target);
     job_say(&it->job, "SUBSCRIBE", command.data, NULL, got_subscribed);
@@ -330,11 +332,10 @@ static void opened(void *arg, const struct imap_response *response)
     struct label_job *it = arg;
     const struct imap_open *open = &it->job.session->imap->open;
     enum label_by by = it->job.session->labels;
-    struct failure failure;
 
-    imap_refusal(it->job.session->imap, "SELECT", response, &failure);
-    if (response->status != IMAP_OK && failure.failure.kind != RIDER_ABSENT) {
-        job_fail(&it->job, &failure);
+    if (response->status != IMAP_OK &&
+        !imap_no_folder(it->job.session->imap, it->ids[it->at].folder, response)) {
+        job_refused(&it->job, "SELECT", response);
     } else if (response->status != IMAP_OK || open->validity != it->ids[it->at].validity) {
         it->at = it->end; /* they are gone */
         next_group(it);

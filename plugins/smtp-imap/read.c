@@ -203,6 +203,10 @@ static void opened(void *arg, const struct imap_response *response)
     struct read_job *it = arg;
     struct text command = {0};
 
+    if (imap_no_folder(it->job.session->imap, it->id.folder, response)) {
+        gone(it);
+        return;
+    }
     if (response->status != IMAP_OK) {
         job_refused(&it->job, "EXAMINE", response);
         return;

@@ -150,14 +150,21 @@ static void opened(void *arg, const struct imap_response *response)
 
     if (response->status != IMAP_OK) {
         imap_refusal(imap, "EXAMINE", response, &failure);
-        seek->missing = failure.failure.kind == RIDER_ABSENT;
+        seek->missing = imap_no_folder(imap, seek->folder, response);
         seek->done(seek->job, seek->missing ? NULL : &failure);
         return;
     }
     count = criterion(&criteria, "Message-ID", seek->message_id);
     count += criterion(&criteria, "X-Postrider-Id", seek->marker);
+    if (!count) {
+        text_free(&criteria);
+        failure_say(&failure, RIDER_UNSUPPORTED, RIDER_MESSAGE,
+                    "this mail has no id that IMAP can look for");
+        seek->done(seek->job, &failure);
+        return;
+    }
     text_printf(&command, "UID SEARCH%s%s%s", imap->has & IMAP_HAS_ESEARCH ? " RETURN (ALL)" : "",
-                count == 2 ? " OR" : "", count ? criteria.data : " UID 1:0");
+                count == 2 ? " OR" : "", criteria.data);
     imap_say(imap, "SEARCH", command.data, heard_search, got_search, seek);
     text_free(&command);
     text_free(&criteria);

@@ -248,7 +248,7 @@ static void copies(void **state)
     begin(&fake, NULL); /* no keyword to be had: a copy in a folder that is made for it */
     foresee(&fake, "SELECT \"INBOX\"", FULL);
     foresee(&fake, ASK, ITS_ID);
-    foresee(&fake, "EXAMINE \"Outreach/Warm\"", "$T NO [NONEXISTENT] what?\r\n");
+    foresee(&fake, "EXAMINE \"Outreach/Warm\"", "$T NO as Dovecot says it\r\n");
     foresee(&fake, "CREATE \"Outreach/Warm\"", DONE);
     foresee(&fake, "SUBSCRIBE \"Outreach/Warm\"", DONE);
     foresee(&fake, "EXAMINE \"INBOX\"", OPENED("7"));
@@ -264,6 +264,18 @@ static void copies(void **state)
     foresee(&fake, "UID FETCH 1 ", IDS("1", "Message-ID: <r@b>\r\n") DONE);
     label(&fake, ids, "Outreach/Warm", NULL);
     assert_int_equal(fake.how, RIDER_BY_FOLDER);
+
+    again(&fake); /* a folder that was there and can't be opened is not made */
+    foresee(&fake, "SELECT \"INBOX\"", FULL);
+    foresee(&fake, ASK, ITS_ID);
+    foresee(&fake, "EXAMINE \"Outreach/Warm\"", "$T NO just now\r\n");
+    label(&fake, ids, "Outreach/Warm", NULL);
+    assert_int_equal(fake.kind, RIDER_TRANSIENT);
+
+    again(&fake); /* the mail's own folder is gone */
+    foresee(&fake, "SELECT \"Old\"", "$T NO what?\r\n");
+    label(&fake, (const char *const[]){"Old/7/4", NULL}, "Outreach/Warm", NULL);
+    assert_int_equal(fake.ended, ENDED_LABEL);
 
     again(&fake); /* the server takes no more keywords; two mails, one of them gone */
     foresee(&fake, "SELECT \"INBOX\"", OPENED("7"));

@@ -331,12 +331,19 @@ static void check_status(struct json_object *list, const struct mailbox *mailbox
                          "postrider mailbox invite %s)",
                          mailbox->address, mailbox->address)
             : mem_printf("send its owner a link: postrider mailbox invite %s", mailbox->address);
+    auto_free char *show_it =
+        mem_printf("send the administrator the link that this shows: postrider "
+                   "mailbox show %s",
+                   mailbox->address);
     auto_free char *resume_it = mem_printf("postrider mailbox resume %s", mailbox->address);
     auto_free char *add_it = mem_printf("add it again: postrider mailbox add %s --provider %s",
                                         mailbox->address, mailbox->provider);
 
     if (mailbox->status == MAILBOX_PENDING)
         add_problem(list, by_secret ? mailbox->why : "its owner has not consented yet", invite_it);
+    else if (mailbox->status == MAILBOX_WAITING)
+        add_problem(list, mailbox->why ? mailbox->why : "its organisation's admin must consent",
+                    show_it);
     else if (mailbox->status == MAILBOX_RECONNECT)
         add_problem(list, mailbox->why ? mailbox->why : "its grant is no longer good", invite_it);
     else if (mailbox->status == MAILBOX_PAUSED)

@@ -78,6 +78,23 @@ static struct json_object *mailbox_settings_of(struct provider_set *set,
     return list;
 }
 
+/* For an administrator who consents before anybody else does; a link for each access. */
+static struct json_object *admin_links(const struct control *control, const char *name)
+{
+    static const char *const words[] = {"send", "headers", "full"}; /* by enum rider_access */
+    struct json_object *json = NULL;
+
+    for (int32_t access = RIDER_ACCESS_SEND; access <= RIDER_ACCESS_FULL; access++) {
+        auto_free char *link = mailbox_admin_link(control->options.mailboxes, name, access, 0);
+
+        if (link && !json)
+            json = json_object_new_object();
+        if (link)
+            json_text(json, words[access - RIDER_ACCESS_SEND], link);
+    }
+    return json;
+}
+
 /* NULL: there is none of that name. */
 static struct json_object *provider_json(const struct control *control, const char *name)
 {
@@ -103,6 +120,7 @@ static struct json_object *provider_json(const struct control *control, const ch
     json_text(json, "sign_in", by_secret ? "secret" : "oauth");
     json_object_object_add(json, "mailbox_settings",
                            by_secret ? mailbox_settings_of(set, &about) : json_object_new_array());
+    json_object_object_add(json, "admin_links", admin_links(control, name));
     json_object_object_add(json, "generations", gather.list);
     return json;
 }

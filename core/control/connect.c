@@ -93,6 +93,51 @@ static void write_done(struct exchange *exchange, const struct mailbox_page *pag
                          "settings, or ask whoever sent you the link.");
 }
 
+/* The owner's page while an administrator is waited for. */
+static unsigned write_waiting(struct exchange *exchange, const struct mailbox_page *page)
+{
+    exchange->form_anywhere = true;
+    page_begin(exchange, PAGE_PLAIN, "Your administrator must agree first");
+    page_text(exchange,
+              "Your organisation lets only an administrator allow what was asked for, so %s is not "
+              "connected yet.",
+              name_of(page));
+    if (page->text)
+        page_text(exchange, "%s", page->text);
+    if (page->location) {
+        page_text(exchange,
+                  "Send this link to your administrator, or open it if you are one. It asks %s for "
+                  "consent in the whole organisation:",
+                  provider_of(page));
+        page_link(exchange, page->location);
+    }
+    if (page->signed_in) {
+        page_text(exchange, "You need do no more: as soon as they have agreed, your mailbox is "
+                            "connected by itself. You can close this window.");
+        return 200;
+    }
+    page_text(exchange, "You can sign in now already, and need not come back then: you allow "
+                        "nothing by that but to be recognised, and your mailbox is connected by "
+                        "itself as soon as they have agreed. Some organisations do not allow that "
+                        "either; then open the link that you were sent once they have.");
+    page_button(exchange, "go", "early", "Sign in now");
+    page_text(exchange, "Have they agreed?");
+    page_button(exchange, "go", "yes", "Try again");
+    return 200;
+}
+
+static unsigned write_admin_done(struct exchange *exchange)
+{
+    page_begin(exchange, PAGE_GOOD, "Thank you, consent is given");
+    page_text(exchange, "The people of your organisation who were asked to connect their mailboxes "
+                        "can do so now. Who has signed in already is connected by itself; the "
+                        "others open the link that they were sent once more.");
+    page_text(exchange, "You can close this window.");
+    page_small(exchange, "You can take the consent back at any time among your organisation's "
+                         "applications.");
+    return 200;
+}
+
 struct ending { /* how consent can go wrong, and what to say then */
     unsigned status;
     const char *title, *text, *next;
@@ -138,6 +183,12 @@ static const struct ending endings[] = {
                                   "connected, and nothing was kept.",
                                   "Show this page to whoever sent you the link, or to the people "
                                   "who run your mail."},
+    [CONNECT_ADMIN_NO] =
+        {403, "Consent was not given",
+         "Your organisation's mailboxes can't be connected without it. Nothing was "
+         "changed.",
+         "If that was a slip of the hand, open the link that you were sent once "
+         "more. Only an administrator can consent for an organisation."},
     [CONNECT_FAILED] = {502, "That did not work",
                         "Your permission could not be fetched from your mail provider. Nothing was "
                         "connected, and nothing was kept.",
@@ -170,6 +221,10 @@ void connect_write(struct exchange *exchange, const struct mailbox_page *page)
         status = write_secret_form(exchange, page);
     } else if (page->outcome == CONNECT_DONE || page->outcome == CONNECT_NARROW) {
         write_done(exchange, page);
+    } else if (page->outcome == CONNECT_WAITING) {
+        status = write_waiting(exchange, page);
+    } else if (page->outcome == CONNECT_ADMIN_DONE) {
+        status = write_admin_done(exchange);
     } else if (page->outcome == CONNECT_REDIRECT && page->location) {
         page_begin(exchange, PAGE_PLAIN, "Going on to your mail provider");
         exchange->location = mem_str(page->location);
@@ -217,6 +272,7 @@ static bool form_value(const struct exchange *exchange, const char *name, struct
 void connect_go(struct exchange *exchange)
 {
     auto_wiped_buf struct buf secret = {0};
+    auto_buf struct buf how = {0};
     bool given = form_value(exchange, "secret", &secret);
     const char *cookie = exchange_header(exchange, MHD_HTTP_HEADER_COOKIE);
 
@@ -226,7 +282,19 @@ void connect_go(struct exchange *exchange)
                             buf_text(&secret), on_page, exchange);
         return;
     }
-    mailbox_link_go(exchange->control->options.mailboxes, exchange->params[0], on_page, exchange);
+    if (form_value(exchange, "go", &how) && strcmp(buf_text(&how), "early") == 0)
+        mailbox_link_early(exchange->control->options.mailboxes, exchange->params[0], on_page,
+                           exchange);
+    else
+        mailbox_link_go(exchange->control->options.mailboxes, exchange->params[0], on_page,
+                        exchange);
+}
+
+void connect_admin(struct exchange *exchange)
+{
+    exchange_wait(exchange);
+    mailbox_admin_callback(exchange->control->options.mailboxes, exchange->params[0],
+                           exchange->query, on_page, exchange);
 }
 
 void connect_callback(struct exchange *exchange)

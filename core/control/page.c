@@ -147,6 +147,17 @@ void page_list(struct exchange *exchange, const char *const *lines)
     buf_add_str(&exchange->out, "</ul>\n");
 }
 
+void page_link(struct exchange *exchange, const char *url)
+{
+    if (!text_starts(url, "https://") && !text_starts(url, "http://"))
+        return;
+    buf_add_str(&exchange->out, "<p><a href=\"");
+    page_escape(&exchange->out, url);
+    buf_add_str(&exchange->out, "\">");
+    page_escape(&exchange->out, url);
+    buf_add_str(&exchange->out, "</a></p>\n");
+}
+
 void page_button(struct exchange *exchange, const char *name, const char *value, const char *label)
 {
     struct buf *out = &exchange->out;

@@ -17,6 +17,8 @@ void page_text(struct exchange *exchange, const char *format, ...)
 void page_small(struct exchange *exchange, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void page_list(struct exchange *exchange, const char *const *lines); /* ended by NULL */
+/* An address to go to, or to be copied, in whole; only https, or http of a stand-in. */
+void page_link(struct exchange *exchange, const char *url);
 /* A form that POSTs name=value to the page's own address. */
 void page_button(struct exchange *exchange, const char *name, const char *value, const char *label);
 /* The same with a field before the button whose text is not shown as it is typed. */

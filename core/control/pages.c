@@ -124,6 +124,7 @@ const struct route page_routes[] = {
     {.method = "GET", .path = "/connect/{token}", .act = connect_show},
     {.method = "POST", .path = "/connect/{token}", .act = connect_go, .body = FORM_MAX},
     {.method = "GET", .path = "/oauth/cb/{provider}", .act = connect_callback},
+    {.method = "GET", .path = "/oauth/admin/{provider}", .act = connect_admin},
     {.method = "GET", .path = "/u/{token}", .act = optout_show},
     {.method = "POST", .path = "/u/{token}", .act = optout_act, .body = FORM_MAX},
     {.method = "GET", .path = "/push/{provider}/{token}", .act = push_notice},

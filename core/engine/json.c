@@ -203,6 +203,7 @@ int engine_mailbox_json(struct engine *engine, uint64_t id, struct buf *out)
     auto_read struct store_txn *txn = NULL;
     auto_record(mailbox) mailbox = {0};
     auto_record(mailbox_pulse) pulse = {0};
+    auto_free char *admin_link = NULL;
     struct box *box = box_of(engine, id);
     uint32_t can = box && box->session ? provider_session_can(box->session) : 0;
     struct json_object *json;
@@ -222,6 +223,10 @@ int engine_mailbox_json(struct engine *engine, uint64_t id, struct buf *out)
     add_settings(json, mailbox_settings(engine->options.mailboxes, id));
     add_text(json, "status", mailbox_status_name(mailbox.status));
     add_text(json, "why", mailbox.why);
+    if (mailbox.status == MAILBOX_WAITING)
+        admin_link =
+            mailbox_admin_link(engine->options.mailboxes, mailbox.provider, mailbox.access, id);
+    add_text(json, "admin_link", admin_link);
     add_text(json, "access", WORD(access_words, mailbox.access));
     add_text(json, "promise", mailbox.promise == PROMISE_FAST ? "fast" : "strict");
     add_text(json, "grade", can ? grade(&mailbox, can) : NULL);

@@ -18,21 +18,12 @@ static void connect_free(void *arg)
 {
     struct connect *connect = arg;
 
+    if (!connect)
+        return;
     free(connect->provider);
     mem_wipe_str(&connect->verifier);
     free(connect->nonce);
     free(connect);
-}
-
-static void page(mailbox_paged *paged, void *arg, enum mailbox_outcome outcome,
-                 const struct mailbox *mailbox, const char *text)
-{
-    struct mailbox_page shown = {.outcome = outcome,
-                                 .address = mailbox ? mailbox->address : NULL,
-                                 .provider = mailbox ? mailbox->provider : NULL,
-                                 .text = text};
-
-    paged(arg, &shown);
 }
 
 /* -- the link ------------------------------------------------------------------------------ */
@@ -88,6 +79,8 @@ static void show_later(void *arg)
                                              ? asks_of(later->mailbox.access)
                                              : NULL,
                                  .location = later->location,
+                                 .signed_in = later->outcome == CONNECT_WAITING &&
+                                              mailbox_signed_in(later->mailboxes, &later->mailbox),
                                  .cookie = later->cookie};
 
     later->paged(later->arg, &shown);
@@ -143,12 +136,27 @@ static void ask_secret(struct later *later)
     later_show(later, CONNECT_ASK_SECRET);
 }
 
+/* What the owner sees while an administrator is waited for. */
+static void show_waiting(struct later *later)
+{
+    const struct mailbox *mailbox = &later->mailbox;
+
+    later->text = mem_str(mailbox->why);
+    later->location =
+        mailbox_admin_link(later->mailboxes, mailbox->provider, mailbox->access, mailbox->id);
+    later_show(later, CONNECT_WAITING);
+}
+
 void mailbox_link_show(struct mailboxes *mailboxes, const char *token, mailbox_paged *paged,
                        void *arg)
 {
     struct later *later = later_new(mailboxes, paged, arg);
     int fault = read_link(mailboxes, token, &later->mailbox);
 
+    if (!fault && later->mailbox.status == MAILBOX_WAITING) {
+        show_waiting(later);
+        return;
+    }
     if (!fault && mailbox_by_secret(mailboxes, later->mailbox.provider))
         ask_secret(later);
     else
@@ -217,13 +225,31 @@ static void challenge_of(const char *verifier, struct buf *challenge)
     text_base64url(challenge, digest, sizeof(digest));
 }
 
-static void add_parameters(struct buf *query, const struct rider_oauth *oauth)
+/* Of OpenID Connect: who somebody is, and for how long (OIDC Core 5.4, 11); sign-in, not access.
+ * Microsoft never lists the last one among what was granted: the refresh token shows it. */
+static bool is_sign_in(const char *scope)
+{
+    static const char *const words[] = {"openid", "email", "profile", "offline_access"};
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (strcmp(scope, words[i]) == 0)
+            return true;
+    return false;
+}
+
+static void add_scopes(struct buf *form, const struct rider_oauth *oauth, bool sign_in_only)
 {
     auto_buf struct buf scope = {0};
 
     for (size_t i = 0; oauth->scopes[i]; i++)
-        buf_printf(&scope, "%s%s", i ? " " : "", oauth->scopes[i]);
-    form_add(query, "scope", buf_text(&scope));
+        if (!sign_in_only || is_sign_in(oauth->scopes[i]))
+            buf_printf(&scope, "%s%s", scope.len ? " " : "", oauth->scopes[i]);
+    form_add(form, "scope", buf_text(&scope));
+}
+
+static void add_parameters(struct buf *query, const struct rider_oauth *oauth, bool sign_in_only)
+{
+    add_scopes(query, oauth, sign_in_only);
     for (size_t i = 0; oauth->authorize_params[i]; i++) {
         const char *equals = strchr(oauth->authorize_params[i], '=');
         auto_free char *name = NULL;
@@ -257,7 +283,7 @@ static char *authorize_url(struct mailboxes *mailboxes, const struct mailbox *ma
     form_add(&query, "code_challenge", buf_text(&challenge));
     form_add(&query, "code_challenge_method", "S256");
     form_add(&query, "login_hint", mailbox->address);
-    add_parameters(&query, oauth);
+    add_parameters(&query, oauth, connect->early);
     return mem_printf("%s%c%s", oauth->authorize_url, strchr(oauth->authorize_url, '?') ? '&' : '?',
                       buf_text(&query));
 }
@@ -278,8 +304,8 @@ static bool ready_to_ask(struct mailboxes *mailboxes, const struct mailbox *mail
     return false;
 }
 
-void mailbox_link_go(struct mailboxes *mailboxes, const char *token, mailbox_paged *paged,
-                     void *arg)
+static void link_go(struct mailboxes *mailboxes, const char *token, bool early,
+                    mailbox_paged *paged, void *arg)
 {
     struct later *later = later_new(mailboxes, paged, arg);
     int fault = read_link(mailboxes, token, &later->mailbox);
@@ -296,6 +322,8 @@ void mailbox_link_go(struct mailboxes *mailboxes, const char *token, mailbox_pag
         later->text = mem_str("This service is not set up completely; tell who sent you the link.");
         fault = CONNECT_FAILED;
     }
+    if (!fault && later->mailbox.status != MAILBOX_WAITING)
+        early = false; /* there is nothing to wait for any more */
     if (fault) {
         provider_oauth_free(oauth);
         later_show(later, (enum mailbox_outcome)fault);
@@ -309,6 +337,7 @@ void mailbox_link_go(struct mailboxes *mailboxes, const char *token, mailbox_pag
     connect->provider = mem_str(later->mailbox.provider);
     connect->verifier = random_text(48);
     connect->nonce = random_text(24);
+    connect->early = early;
     connect->made = clock_monotonic();
     seal_digest(cookie, strlen(cookie), connect->browser);
     map_put_str(&mailboxes->connects, state, connect);
@@ -320,18 +349,31 @@ void mailbox_link_go(struct mailboxes *mailboxes, const char *token, mailbox_pag
     later_show(later, CONNECT_REDIRECT);
 }
 
+void mailbox_link_go(struct mailboxes *mailboxes, const char *token, mailbox_paged *paged,
+                     void *arg)
+{
+    link_go(mailboxes, token, false, paged, arg);
+}
+
+void mailbox_link_early(struct mailboxes *mailboxes, const char *token, mailbox_paged *paged,
+                        void *arg)
+{
+    link_go(mailboxes, token, true, paged, arg);
+}
+
 /* -- back from the provider ---------------------------------------------------------------- */
 
 struct exchange {
     struct list node;
     struct mailboxes *mailboxes;
-    struct http_call *call; /* the code's; NULL: answered */
-    struct connect *connect;
+    struct http_call *call;  /* the code's; NULL: answered */
+    struct connect *connect; /* NULL: finished with the sign-in that was left (consent_finish) */
     struct mailbox mailbox;
     struct token_answer answer;
     struct rider_oauth *oauth;
     struct provider_session *session;
     char **granted;
+    char *location;       /* where the browser goes on; or NULL */
     uint64_t provisional; /* the id its token goes by meanwhile; 0: none yet */
     mailbox_paged *paged;
     void *arg;
@@ -341,6 +383,20 @@ struct exchange {
     struct buf sealed;
     int64_t now;
 };
+
+static struct exchange *exchange_new(struct mailboxes *mailboxes, struct connect *connect,
+                                     mailbox_paged *paged, void *arg)
+{
+    struct exchange *exchange = mem_new(sizeof(*exchange));
+
+    exchange->mailboxes = mailboxes;
+    exchange->connect = connect;
+    exchange->paged = paged;
+    exchange->arg = arg;
+    list_add(&mailboxes->exchanges, &exchange->node);
+    loop_busy(mailboxes->options.loop, 1);
+    return exchange;
+}
 
 static void exchange_free(struct exchange *exchange)
 {
@@ -356,6 +412,7 @@ static void exchange_free(struct exchange *exchange)
     mem_strv_free(exchange->granted);
     buf_wipe(&exchange->sealed);
     free(exchange->text);
+    free(exchange->location);
     free(exchange);
     loop_busy(loop, -1);
 }
@@ -373,11 +430,30 @@ void connects_forget(struct mailboxes *mailboxes)
     }
 }
 
+/* What was left is of no use: its owner has to come back. */
+static void finish_failed(const struct exchange *exchange)
+{
+    auto_free char *why = mem_printf("It waited for your admin, and could not go on by itself: %s",
+                                     exchange->text ? exchange->text : "no reason was given");
+
+    log_warn("%s: %s", exchange->mailbox.address, why);
+    mailbox_ask_again(exchange->mailboxes, exchange->mailbox.id, why);
+}
+
 static void exchange_over(void *arg)
 {
     struct exchange *exchange = arg;
+    struct mailbox_page shown = {.outcome = exchange->outcome,
+                                 .address = exchange->mailbox.address,
+                                 .provider = exchange->mailbox.provider,
+                                 .text = exchange->text,
+                                 .location = exchange->location};
 
-    page(exchange->paged, exchange->arg, exchange->outcome, &exchange->mailbox, exchange->text);
+    if (exchange->paged)
+        exchange->paged(exchange->arg, &shown);
+    else if (exchange->outcome != CONNECT_DONE && exchange->outcome != CONNECT_NARROW &&
+             exchange->outcome != CONNECT_WAITING)
+        finish_failed(exchange);
     exchange_free(exchange);
 }
 
@@ -401,6 +477,7 @@ static void session_gone(void *arg)
 
     exchange->session = NULL;
     if (exchange->outcome == CONNECT_DONE || exchange->outcome == CONNECT_NARROW ||
+        exchange->outcome == CONNECT_WAITING || exchange->outcome == CONNECT_REDIRECT ||
         exchange->spare) {
         exchange_over(exchange);
         return;
@@ -538,22 +615,25 @@ static bool has(char **list, const char *wanted)
 /* What was asked for and not granted, as a sentence; NULL: all was. */
 static char *what_is_missing(const struct exchange *exchange)
 {
-    static const struct {
-        const char *scope, *word;
-    } signs[] = {{"email", NULL}, {"openid", NULL}, {"profile", NULL}, {"offline_access", NULL}};
-    /* sign-in, not access; Microsoft lists the last one never: the refresh token shows it */
     auto_buf struct buf text = {0};
 
     for (size_t i = 0; exchange->oauth->scopes[i]; i++) {
         const char *scope = exchange->oauth->scopes[i];
-        bool sign_in = false;
 
-        for (size_t k = 0; k < ARRAY_LEN(signs); k++)
-            sign_in = sign_in || strcmp(scope, signs[k].scope) == 0;
-        if (!sign_in && !has(exchange->granted, scope))
+        if (!is_sign_in(scope) && !has(exchange->granted, scope))
             buf_printf(&text, "%s%s", text.len ? ", " : "Not granted: ", scope);
     }
     return text.len ? buf_take(&text) : NULL;
+}
+
+/* Whose limits it shares: where the plugin says that there is such a thing, its id is the surest
+ * name. */
+static void keep_tenant(struct exchange *exchange, const struct rider_identity *identity)
+{
+    auto_free char *tid =
+        identity->tenant ? id_token_claim(exchange->answer.id_token, "tid") : NULL;
+
+    mem_str_set(&exchange->mailbox.tenant, tid ? tid : identity->tenant);
 }
 
 static void keep(struct exchange *exchange, const struct rider_identity *identity)
@@ -564,7 +644,7 @@ static void keep(struct exchange *exchange, const struct rider_identity *identit
     if (identity->subject)
         mem_str_set(&exchange->mailbox.subject, identity->subject);
     mem_str_set(&exchange->mailbox.name, identity->name);
-    mem_str_set(&exchange->mailbox.tenant, identity->tenant);
+    keep_tenant(exchange, identity);
     mem_strv_free(exchange->mailbox.aliases);
     exchange->mailbox.aliases = mem_strv(identity->aliases);
     if (grant_seal(exchange->mailboxes, exchange->mailbox.id, exchange->answer.refresh,
@@ -667,26 +747,158 @@ static void ask_identity(struct exchange *exchange)
     provider_identify(exchange->session, IDENTIFY_MS, identified, exchange);
 }
 
+/* -- an administrator must consent first --------------------------------------------------- */
+
+static char *why_it_waits(const struct rider_failure *failure)
+{
+    return mem_printf("Waiting for your admin: %s.",
+                      failure->detail ? failure->detail
+                                      : "the organisation's administrator must consent first");
+}
+
+/* Of a mailbox that works with what was granted before. */
+static const char *not_now(int status, const char *text)
+{
+    return status == -EALREADY
+               ? "The organisation's administrator must consent to this first. What "
+                 "was granted before still holds."
+               : text;
+}
+
+/* That it waits is on disk: the browser goes to the page that says so, under a link of ours. */
+static void now_waits(void *arg, int status, uint64_t mailbox, const char *text)
+{
+    struct exchange *exchange = arg;
+
+    (void)mailbox;
+    if (status < 0) {
+        exchange_end(exchange, CONNECT_PROVIDER_SAYS_NO, mem_str(not_now(status, text)));
+        return;
+    }
+    exchange->location =
+        mailbox_link(exchange->mailboxes, exchange->mailbox.id, exchange->mailbox.invite);
+    exchange_end(exchange, exchange->paged ? CONNECT_REDIRECT : CONNECT_WAITING, NULL);
+}
+
+static void exchange_waits(struct exchange *exchange, const struct rider_failure *failure)
+{
+    auto_free char *why = why_it_waits(failure);
+
+    if (exchange->paged) /* who finishes by itself waits already, and says so */
+        mailbox_wait(exchange->mailboxes, exchange->mailbox.id, why, now_waits, exchange);
+    else
+        exchange_end(exchange, CONNECT_WAITING, NULL);
+}
+
 static void exchange_failed(struct exchange *exchange)
 {
     struct rider_failure failure = {.size = sizeof(failure)};
+    enum mailbox_outcome outcome = CONNECT_FAILED;
 
     provider_oauth_failure(exchange->mailboxes->providers, exchange->mailbox.provider,
                            exchange->answer.error ? exchange->answer.error : "server_error",
                            exchange->answer.suberror, exchange->answer.description, &failure);
+    if (waits_for_admin(exchange->mailboxes, &exchange->mailbox, &failure)) {
+        exchange_waits(exchange, &failure);
+        return;
+    }
+    /* Who finishes by itself is asked again only for what its owner alone can mend. */
+    if (!exchange->paged && (failure.kind != RIDER_AUTH || failure.scope == RIDER_SERVICE))
+        outcome = CONNECT_WAITING;
     exchange_end(
-        exchange, CONNECT_FAILED,
+        exchange, outcome,
         mem_printf("The sign-in was not completed (%s). Nothing was stored; please open the "
                    "link again.",
                    failure.detail ? failure.detail : "no reason was given"));
+}
+
+/* -- signed in early ----------------------------------------------------------------------- */
+
+static int early_apply(struct store_txn *txn, void *arg)
+{
+    struct exchange *exchange = arg;
+    auto_record(mailbox) mailbox = {0};
+    int r = store_mailbox_get(txn, exchange->mailbox.id, &mailbox);
+
+    if (r < 0)
+        return r;
+    if (mailbox.status != MAILBOX_WAITING)
+        return -ECANCELED; /* let go, or connected, meanwhile */
+    mem_str_set(&mailbox.why, "Waiting for your admin; its owner has signed in, and it goes on by "
+                              "itself once they have consented.");
+    mailbox.changed_at = exchange->now;
+    r = store_mailbox_put(txn, &mailbox);
+    if (r == 0)
+        r = store_grant_put(txn, mailbox.id, buf_bytes(&exchange->sealed));
+    return r < 0 ? r
+                 : store_audit_add(txn, exchange->now, "mailbox.signed_in", mailbox.address, NULL);
+}
+
+static void early_kept(void *arg, int status)
+{
+    struct exchange *exchange = arg;
+    auto_record(mailbox) mailbox = {0};
+
+    if (status < 0) {
+        exchange_end(exchange, CONNECT_FAILED,
+                     mem_str("The sign-in could not be kept on our side; please open the link "
+                             "again."));
+        return;
+    }
+    if (mailbox_load(exchange->mailboxes, exchange->mailbox.id, &mailbox) == 0)
+        consent_finish(exchange->mailboxes, &mailbox); /* perhaps they have consented by now */
+    exchange->location =
+        mailbox_link(exchange->mailboxes, exchange->mailbox.id, exchange->mailbox.invite);
+    exchange_end(exchange, CONNECT_REDIRECT, NULL);
+}
+
+/* Nothing may be asked of the provider yet, so the id_token must do; once the administrator has
+ * consented, who it really is decides. */
+static void keep_early(struct exchange *exchange)
+{
+    auto_free char *name = id_token_claim(exchange->answer.id_token, "preferred_username");
+    auto_free char *email = id_token_claim(exchange->answer.id_token, "email");
+    const char *asked = exchange->mailbox.address;
+
+    if (!same_address(name, asked) && !same_address(email, asked)) {
+        exchange_end(exchange, CONNECT_WRONG_ACCOUNT,
+                     mem_printf("You signed in with another account than %s, or it can't be told "
+                                "yet. Nothing was stored; once your administrator has consented, "
+                                "open the link again.",
+                                asked));
+        return;
+    }
+    exchange->now = clock_wall();
+    if (grant_seal(exchange->mailboxes, exchange->mailbox.id, exchange->answer.refresh,
+                   &exchange->sealed) < 0) {
+        exchange_end(exchange, CONNECT_FAILED,
+                     mem_str("This mailbox's key is missing on our side. Nothing was stored; ask "
+                             "for a new link."));
+        return;
+    }
+    mailboxes_submit(exchange->mailboxes, early_apply, early_kept, exchange);
+}
+
+/* -- the token endpoint's answer ----------------------------------------------------------- */
+
+static const char *answer_fault(const struct exchange *exchange)
+{
+    struct provider_set *set = exchange->mailboxes->providers;
+    const char *client = provider_setting(set, exchange->mailbox.provider, "client_id");
+    struct id_token_check check = {.client_id = client ? client : "",
+                                   .nonce = exchange->connect ? exchange->connect->nonce : NULL,
+                                   .token_url = exchange->oauth->token_url,
+                                   .tenant =
+                                       provider_setting(set, exchange->mailbox.provider, "tenant"),
+                                   .now = clock_wall()};
+
+    return exchange->answer.id_token ? id_token_fault(exchange->answer.id_token, &check) : NULL;
 }
 
 static void exchanged(void *arg, const struct http_response *response)
 {
     struct exchange *exchange = arg;
     struct token_answer *answer = &exchange->answer;
-    const char *client =
-        provider_setting(exchange->mailboxes->providers, exchange->mailbox.provider, "client_id");
     const char *fault;
 
     exchange->call = NULL;
@@ -695,9 +907,7 @@ static void exchanged(void *arg, const struct http_response *response)
         exchange_failed(exchange);
         return;
     }
-    fault = answer->id_token ? id_token_fault(answer->id_token, client ? client : "",
-                                              exchange->connect->nonce, clock_wall())
-                             : NULL;
+    fault = answer_fault(exchange);
     if (fault || !answer->refresh) {
         exchange_end(
             exchange, CONNECT_FAILED,
@@ -708,6 +918,10 @@ static void exchanged(void *arg, const struct http_response *response)
                                "that the next time counts as the first)"));
         return;
     }
+    if (exchange->connect && exchange->connect->early) {
+        keep_early(exchange);
+        return;
+    }
     exchange->granted =
         answer->scope ? split_scopes(answer->scope) : mem_strv(exchange->oauth->scopes);
     ask_identity(exchange);
@@ -715,15 +929,13 @@ static void exchanged(void *arg, const struct http_response *response)
 
 static void exchange_code(struct exchange *exchange, const char *code)
 {
-    static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded",
-                                          "Accept: application/json", NULL};
     struct mailboxes *mailboxes = exchange->mailboxes;
     auto_free char *redirect = redirect_uri(mailboxes, exchange->connect->provider);
     auto_wiped_buf struct buf form = {0};
     auto_buf struct buf error = {0};
     struct http_request request = {.method = "POST",
                                    .url = exchange->oauth->token_url,
-                                   .headers = headers,
+                                   .headers = form_headers,
                                    .timeout_ms = TOKEN_TIMEOUT_MS,
                                    .secret_body = true};
 
@@ -742,6 +954,61 @@ static void exchange_code(struct exchange *exchange, const char *code)
     exchange->call = http_start(mailboxes->options.http, &request, exchanged, exchange);
 }
 
+/* -- going on by itself -------------------------------------------------------------------- */
+
+static void exchange_left(struct exchange *exchange, struct buf *refresh)
+{
+    struct mailboxes *mailboxes = exchange->mailboxes;
+    auto_wiped_buf struct buf form = {0};
+    auto_buf struct buf error = {0};
+    struct http_request request = {.method = "POST",
+                                   .url = exchange->oauth->token_url,
+                                   .headers = form_headers,
+                                   .timeout_ms = TOKEN_TIMEOUT_MS,
+                                   .secret_body = true};
+
+    form_reserve(&form, buf_text(refresh));
+    form_add(&form, "grant_type", "refresh_token");
+    form_add(&form, "refresh_token", buf_text(refresh));
+    add_scopes(&form, exchange->oauth, false);
+    if (form_add_client(mailboxes, exchange->mailbox.provider, &form, &error) < 0) {
+        log_error("%s", buf_text(&error));
+        exchange_end(exchange, CONNECT_WAITING, NULL);
+        return;
+    }
+    request.body = buf_bytes(&form);
+    exchange->call = http_start(mailboxes->options.http, &request, exchanged, exchange);
+}
+
+static bool is_finishing(struct mailboxes *mailboxes, uint64_t mailbox)
+{
+    LIST_EACH (node, &mailboxes->exchanges) {
+        struct exchange *exchange = LIST_ENTRY(node, struct exchange, node);
+
+        if (!exchange->paged && exchange->mailbox.id == mailbox)
+            return true;
+    }
+    return false;
+}
+
+void consent_finish(struct mailboxes *mailboxes, const struct mailbox *mailbox)
+{
+    auto_wiped_buf struct buf refresh = {0};
+    struct exchange *exchange;
+
+    if (is_finishing(mailboxes, mailbox->id) ||
+        grant_unseal(mailboxes, mailbox->id, &refresh) < 0 || !refresh.len)
+        return;
+    exchange = exchange_new(mailboxes, NULL, NULL, NULL);
+    if (mailbox_load(mailboxes, mailbox->id, &exchange->mailbox) < 0 ||
+        provider_oauth(mailboxes->providers, exchange->mailbox.provider,
+                       (enum rider_access)exchange->mailbox.access, &exchange->oauth) < 0 ||
+        !exchange->oauth->token_url)
+        exchange_free(exchange);
+    else
+        exchange_left(exchange, &refresh);
+}
+
 /* -- the callback -------------------------------------------------------------------------- */
 
 static bool same_browser(const struct connect *connect, const char *cookie)
@@ -757,20 +1024,6 @@ static bool same_browser(const struct connect *connect, const char *cookie)
     return !different;
 }
 
-static struct exchange *exchange_new(struct mailboxes *mailboxes, struct connect *connect,
-                                     mailbox_paged *paged, void *arg)
-{
-    struct exchange *exchange = mem_new(sizeof(*exchange));
-
-    exchange->mailboxes = mailboxes;
-    exchange->connect = connect;
-    exchange->paged = paged;
-    exchange->arg = arg;
-    list_add(&mailboxes->exchanges, &exchange->node);
-    loop_busy(mailboxes->options.loop, 1);
-    return exchange;
-}
-
 static void refuse(struct mailboxes *mailboxes, mailbox_paged *paged, void *arg,
                    enum mailbox_outcome outcome, const char *text)
 {
@@ -778,6 +1031,19 @@ static void refuse(struct mailboxes *mailboxes, mailbox_paged *paged, void *arg,
 
     later->text = mem_str(text);
     later_show(later, outcome);
+}
+
+static void no_waits(void *arg, int status, uint64_t mailbox, const char *text)
+{
+    struct later *later = arg;
+
+    if (status < 0) {
+        later->text = mem_str(not_now(status, text));
+        later_show(later, CONNECT_PROVIDER_SAYS_NO);
+        return;
+    }
+    later->location = mailbox_link(later->mailboxes, mailbox, later->mailbox.invite);
+    later_show(later, CONNECT_REDIRECT);
 }
 
 static void provider_said_no(struct mailboxes *mailboxes, struct connect *connect,
@@ -788,12 +1054,18 @@ static void provider_said_no(struct mailboxes *mailboxes, struct connect *connec
     struct rider_failure failure = {.size = sizeof(failure)};
 
     mailbox_load(mailboxes, connect->mailbox, &later->mailbox);
+    provider_oauth_failure(mailboxes->providers, connect->provider, error, NULL, description,
+                           &failure);
+    if (waits_for_admin(mailboxes, &later->mailbox, &failure)) {
+        auto_free char *why = why_it_waits(&failure);
+
+        mailbox_wait(mailboxes, connect->mailbox, why, no_waits, later);
+        return;
+    }
     if (strcmp(error, "access_denied") == 0) {
         later_show(later, CONNECT_CANCELLED);
         return;
     }
-    provider_oauth_failure(mailboxes->providers, connect->provider, error, NULL, description,
-                           &failure);
     later->text =
         mem_printf("%.60s: %s", error, failure.detail ? failure.detail : "no more is said");
     later_show(later, CONNECT_PROVIDER_SAYS_NO);

@@ -300,8 +300,8 @@ static void refreshed(void *arg, const struct http_response *response)
     }
 }
 
-static const char *const form_headers[] = {"Content-Type: application/x-www-form-urlencoded",
-                                           "Accept: application/json", NULL};
+const char *const form_headers[] = {"Content-Type: application/x-www-form-urlencoded",
+                                    "Accept: application/json", NULL};
 
 /* 0, or how to fail, with a sentence. Only what a new consent mends is RIDER_AUTH. */
 static int32_t refresh_form(struct mailboxes *mailboxes, struct refresh *refresh, struct buf *form,

@@ -37,6 +37,7 @@ struct account { /* a mailbox's tokens, in memory only */
 struct connect { /* a consent that was begun; one use */
     uint64_t mailbox;
     char *provider, *verifier, *nonce;
+    bool early;          /* a sign-in alone, while an administrator is waited for */
     uint8_t browser[32]; /* digest of the cookie */
     int64_t made;        /* monotonic: virtual time must not end it */
 };
@@ -44,12 +45,13 @@ struct mailboxes {
     struct mailboxes_options options;
     char *base_url;
     struct provider_set *providers;
-    struct map accounts;   /* mailbox id to struct account */
-    struct map connects;   /* state to struct connect */
-    struct list exchanges; /* consents on their way from code to grant */
-    struct list trials;    /* mailboxes whose secret is being tried, or that are being checked */
-    struct list logins;    /* who waits for a login */
-    struct list searches;  /* domains being asked for their servers */
+    struct map accounts;     /* mailbox id to struct account */
+    struct map connects;     /* state to struct connect */
+    struct list exchanges;   /* consents on their way from code to grant */
+    struct list trials;      /* mailboxes whose secret is being tried, or that are being checked */
+    struct list logins;      /* who waits for a login */
+    struct list searches;    /* domains being asked for their servers */
+    struct loop_timer *look; /* whether administrators have consented meanwhile */
 };
 
 /* -- oauth.c: forms, answers and claims; pure but for reading the client's secret ---------- */
@@ -58,6 +60,7 @@ struct token_answer {
     int64_t expires_in;                        /* ms */
     char *error, *suberror, *description;
 };
+extern const char *const form_headers[]; /* of a request with one */
 void form_add(struct buf *form, const char *name, const char *value);
 /* false: what came is no answer of a token endpoint. */
 bool token_answer_parse(struct token_answer *answer, struct bytes body);
@@ -68,11 +71,20 @@ void form_reserve(struct buf *form, const char *secret);
  */
 int form_add_client(struct mailboxes *mailboxes, const char *provider, struct buf *form,
                     struct buf *error);
-/* The id_token's claims that must hold (OIDC Core 3.1.3.7); a sentence, or NULL when they do. */
-const char *id_token_fault(const char *id_token, const char *client_id, const char *nonce,
-                           int64_t now);
-char *query_value(const char *query, const char *name); /* decoded; NULL: not there; freed */
-char *random_text(size_t bytes);                        /* base64url; freed */
+struct id_token_check {
+    const char *client_id;
+    const char *nonce;     /* NULL: a refreshed one, which has none */
+    const char *token_url; /* where it came from */
+    const char *tenant;    /* the provider's setting, or NULL */
+    int64_t now;
+};
+/* The id_token's claims that must hold (OIDC Core 3.1.3.7); a sentence, or NULL when they do. One
+ * that names a tenant ("tid") must be of that tenant's issuer where it came from, and of
+ * the tenant that is configured, where that is one (facts 3.1). */
+const char *id_token_fault(const char *id_token, const struct id_token_check *check);
+char *id_token_claim(const char *id_token, const char *name); /* NULL: not there; freed */
+char *query_value(const char *query, const char *name);       /* decoded; NULL: not there; freed */
+char *random_text(size_t bytes);                              /* base64url; freed */
 
 /* -- grant.c ------------------------------------------------------------------------------- */
 struct account *account_of(struct mailboxes *mailboxes, uint64_t id, bool make);
@@ -92,6 +104,17 @@ void grant_give(void *mailboxes, uint64_t mailbox, const char *refused, credenti
 void grant_revoke(struct mailboxes *mailboxes, const char *provider, int32_t access,
                   const char *token, void (*over)(void *arg, bool ended, const char *said),
                   void *arg);
+
+/* -- admin.c ------------------------------------------------------------------------------- */
+/* Whether a refusal says that an administrator must consent first, and there is a way to. */
+bool waits_for_admin(struct mailboxes *mailboxes, const struct mailbox *mailbox,
+                     const struct rider_failure *failure);
+void waits_watch(struct mailboxes *mailboxes);
+
+/* -- connect.c ----------------------------------------------------------------------------- */
+/* With the sign-in that its owner left while it waited: has the administrator consented? Then it
+ * becomes active; if it is of no use any more its owner is asked again; else it waits on. */
+void consent_finish(struct mailboxes *mailboxes, const struct mailbox *mailbox);
 
 /* -- secret.c ------------------------------------------------------------------------------ */
 /* Settings and secret (NULL: none yet) as one sealed thing. It stands where grants stand, bound to
@@ -160,6 +183,11 @@ void proof_start(struct trial *trial); /* ends the trial */
 
 /* -- life.c -------------------------------------------------------------------------------- */
 void mailboxes_submit(struct mailboxes *mailboxes, store_apply *apply, store_done *done, void *arg);
+char *mailbox_link(struct mailboxes *mailboxes, uint64_t mailbox, uint64_t invite); /* freed */
+/* WAITING, from PENDING or RECONNECT; and from there PENDING, without what was left. */
+void mailbox_wait(struct mailboxes *mailboxes, uint64_t mailbox, const char *why,
+                  mailbox_done *done, void *arg);
+void mailbox_ask_again(struct mailboxes *mailboxes, uint64_t mailbox, const char *why);
 int mailbox_load(struct mailboxes *mailboxes, uint64_t id, struct mailbox *mailbox_r);
 void connects_forget(struct mailboxes *mailboxes); /* at the end: states, and who is on the way */
 #endif

@@ -14,8 +14,13 @@ static const int64_t LINK_MS = 7 * 24 * 3600 * 1000LL, PROOF_MS = 2 * 60 * 1000;
 
 const char *mailbox_status_name(int32_t status)
 {
-    static const char *const names[] = {"unknown",          "pending", "active",
-                                        "reconnect needed", "paused",  "disconnected"};
+    static const char *const names[] = {"unknown",
+                                        "pending",
+                                        "active",
+                                        "reconnect needed",
+                                        "paused",
+                                        "disconnected",
+                                        "waiting for your admin"};
 
     return status > 0 && (size_t)status < ARRAY_LEN(names) ? names[status] : names[0];
 }
@@ -45,6 +50,7 @@ void mailboxes_free(struct mailboxes *mailboxes)
     logins_forget(mailboxes);
     map_finish(&mailboxes->accounts, account_free);
     connects_forget(mailboxes);
+    loop_timer_free(mailboxes->look);
     trials_forget(mailboxes);
     searches_forget(mailboxes);
     free(mailboxes->base_url);
@@ -54,6 +60,8 @@ void mailboxes_free(struct mailboxes *mailboxes)
 void mailboxes_set_providers(struct mailboxes *mailboxes, struct provider_set *set)
 {
     mailboxes->providers = set;
+    if (set)
+        waits_watch(mailboxes);
 }
 
 struct submit {
@@ -104,7 +112,9 @@ enum change_kind {
     CHANGE_PAUSE,
     CHANGE_RESUME,
     CHANGE_REFUSED,
-    CHANGE_DISCONNECT
+    CHANGE_DISCONNECT,
+    CHANGE_WAIT,
+    CHANGE_AGAIN
 };
 
 struct change {
@@ -204,6 +214,17 @@ static int refuse(struct change *change, const struct mailbox *mailbox, const ch
     return -EINVAL;
 }
 
+/* What was granted before is of no use; what its owner grants while it waits is kept. */
+static int apply_wait(struct store_txn *txn, struct mailbox *mailbox)
+{
+    if (mailbox->status == MAILBOX_WAITING)
+        return 0;
+    if (mailbox->status != MAILBOX_PENDING && mailbox->status != MAILBOX_RECONNECT)
+        return -EALREADY;
+    mailbox->status = MAILBOX_WAITING;
+    return store_grant_del(txn, mailbox->id);
+}
+
 static int apply_status(struct store_txn *txn, struct change *change, struct mailbox *mailbox)
 {
     switch (change->kind) {
@@ -227,6 +248,13 @@ static int apply_status(struct store_txn *txn, struct change *change, struct mai
             return -EALREADY;
         mailbox->status = MAILBOX_RECONNECT;
         return 0;
+    case CHANGE_WAIT:
+        return apply_wait(txn, mailbox);
+    case CHANGE_AGAIN:
+        if (mailbox->status != MAILBOX_WAITING)
+            return -EALREADY;
+        mailbox->status = MAILBOX_PENDING;
+        return store_grant_del(txn, mailbox->id);
     default:
         return apply_disconnect(txn, mailbox);
     }
@@ -234,9 +262,9 @@ static int apply_status(struct store_txn *txn, struct change *change, struct mai
 
 static int change_apply(struct store_txn *txn, void *arg)
 {
-    static const char *const verbs[] = {"mailbox.added",   "mailbox.invited",
-                                        "mailbox.paused",  "mailbox.resumed",
-                                        "mailbox.refused", "mailbox.disconnected"};
+    static const char *const verbs[] = {
+        "mailbox.added",   "mailbox.invited",      "mailbox.paused",  "mailbox.resumed",
+        "mailbox.refused", "mailbox.disconnected", "mailbox.waiting", "mailbox.asked_again"};
     struct change *change = arg;
     auto_record(mailbox) mailbox = {0};
     int r;
@@ -261,13 +289,12 @@ static int change_apply(struct store_txn *txn, void *arg)
                                    change->why);
 }
 
-static char *link_of(struct change *change)
+char *mailbox_link(struct mailboxes *mailboxes, uint64_t mailbox, uint64_t invite)
 {
     auto_buf struct buf token = {0};
 
-    seal_link(change->mailboxes->options.seal, "invite", change->id, change->invite,
-              change->now + LINK_MS, &token);
-    return mem_printf("%s/connect/%s", change->mailboxes->base_url, buf_text(&token));
+    seal_link(mailboxes->options.seal, "invite", mailbox, invite, clock_wall() + LINK_MS, &token);
+    return mem_printf("%s/connect/%s", mailboxes->base_url, buf_text(&token));
 }
 
 static void tell_changed(struct mailboxes *mailboxes, uint64_t id)
@@ -279,7 +306,8 @@ static void tell_changed(struct mailboxes *mailboxes, uint64_t id)
 static void change_tell(struct change *change, int status)
 {
     bool invites = change->kind == CHANGE_ADD || change->kind == CHANGE_INVITE;
-    auto_free char *link = status == 0 && invites ? link_of(change) : NULL;
+    auto_free char *link =
+        status == 0 && invites ? mailbox_link(change->mailboxes, change->id, change->invite) : NULL;
 
     if (status < 0 && !change->error.len)
         buf_printf(&change->error, "it could not be kept: %s", strerror(-status));
@@ -422,6 +450,25 @@ void mailbox_refused(struct mailboxes *mailboxes, uint64_t mailbox, const char *
     change->why = mem_str(why ? why : "The provider refused our credentials.");
     log_warn("mailbox %llu: its owner must sign in again: %s", (unsigned long long)mailbox,
              change->why);
+    change_submit(change);
+}
+
+void mailbox_wait(struct mailboxes *mailboxes, uint64_t mailbox, const char *why,
+                  mailbox_done *done, void *arg)
+{
+    struct change *change = change_new(mailboxes, CHANGE_WAIT, mailbox, done, arg);
+
+    change->why = mem_str(why);
+    waits_watch(mailboxes);
+    change_submit(change);
+}
+
+void mailbox_ask_again(struct mailboxes *mailboxes, uint64_t mailbox, const char *why)
+{
+    struct change *change = change_new(mailboxes, CHANGE_AGAIN, mailbox, NULL, NULL);
+
+    account_forget(mailboxes, mailbox);
+    change->why = mem_str(why);
     change_submit(change);
 }
 

@@ -118,16 +118,21 @@ enum mailbox_outcome { /* each is a page of its own (control writes it) */
                                                     link again */
                        CONNECT_STATE_FOREIGN,    /* another browser's, another provider's */
                        CONNECT_PROVIDER_SAYS_NO, /* an error of the provider's, in `text` */
-                       CONNECT_FAILED,    /* the exchange failed; nothing is kept; try again */
-                       CONNECT_ASK_SECRET /* as CONNECT_SHOW, with a field for the secret; `text`:
-                                             why it is asked for once more */
+                       CONNECT_WAITING,    /* an administrator must consent first: `location` is the
+                                              link    for them, or NULL; why is in `text` */
+                       CONNECT_ADMIN_DONE, /* to an administrator: they have consented */
+                       CONNECT_ADMIN_NO,   /* they have not, as `text` says */
+                       CONNECT_FAILED,     /* the exchange failed; nothing is kept; try again */
+                       CONNECT_ASK_SECRET  /* as CONNECT_SHOW, with a field for the secret; `text`:
+                                              why it is asked for once more */
 };
 struct mailbox_page { /* lent during the call */
     enum mailbox_outcome outcome;
     const char *address, *provider; /* NULL: not known */
     const char *text;               /* a sentence more, or NULL; plain text, to be escaped */
     const char *const *asks;        /* CONNECT_SHOW: what is asked for, a line each; or NULL */
-    const char *location;           /* CONNECT_REDIRECT */
+    const char *location;           /* CONNECT_REDIRECT, CONNECT_WAITING */
+    bool signed_in;                 /* CONNECT_WAITING: its owner has, and it goes on by itself */
     const char *cookie;             /* a whole Set-Cookie value (HttpOnly, SameSite=Lax), or NULL */
 };
 typedef void mailbox_paged(void *arg, const struct mailbox_page *page);
@@ -138,6 +143,11 @@ void mailbox_link_show(struct mailboxes *mailboxes, const char *token, mailbox_p
  * redirects. */
 void mailbox_link_go(struct mailboxes *mailboxes, const char *token, mailbox_paged *paged,
                      void *arg);
+/* POST of the other button, while an administrator is waited for: the owner signs in and grants
+ * nothing but that. Once the administrator has consented, the mailbox becomes active by itself with
+ * it: a refresh token holds for whatever is consented to later (facts 3.2, 3.3). */
+void mailbox_link_early(struct mailboxes *mailboxes, const char *token, mailbox_paged *paged,
+                        void *arg);
 /* The same for a mailbox by secret: its form has "secret". The cookie must be the one that the GET
  * gave. Shows CONNECT_DONE once the secret was taken, CONNECT_ASK_SECRET where it was not; the mail
  * to itself is sent and awaited behind it. */
@@ -148,6 +158,19 @@ void mailbox_link_secret(struct mailboxes *mailboxes, const char *token, const c
  * exactly the address asked for; else it is revoked upstream and nothing of it is kept. */
 void mailbox_callback(struct mailboxes *mailboxes, const char *provider, const char *query,
                       const char *cookie, mailbox_paged *paged, void *arg);
+
+/* -- organisations whose administrator must consent first ------------------------------------
+ * Where they must, an owner's consent ends in status WAITING. The link is for an administrator, for
+ * one mailbox (0: for the provider); NULL: this provider knows no such step. Freed by the caller.
+ */
+char *mailbox_admin_link(struct mailboxes *mailboxes, const char *provider, int32_t access,
+                         uint64_t mailbox);
+/* Whether one that waits needs its owner no more. */
+bool mailbox_signed_in(struct mailboxes *mailboxes, const struct mailbox *mailbox);
+/* GET /oauth/admin/<provider>?<query>: the administrator is back (facts 3.1). Those who wait there
+ * go on: by themselves where their owners have signed in, else their owners are asked again. */
+void mailbox_admin_callback(struct mailboxes *mailboxes, const char *provider, const char *query,
+                            mailbox_paged *paged, void *arg);
 
 const char *mailbox_status_name(int32_t status); /* "pending", "active", "reconnect needed", ... */
 #endif

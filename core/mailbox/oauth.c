@@ -179,8 +179,43 @@ static struct json_object *claims_of(const char *token)
     return json_tokener_parse(buf_text(&text));
 }
 
-static const char *claims_fault(struct json_object *claims, const char *client_id,
-                                const char *nonce, int64_t now)
+/* "https://login.microsoftonline.com/{tid}/v2.0", where the token endpoint is
+ * "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token". */
+static bool issuer_fits(const char *iss, const char *tid, const char *token_url)
+{
+    const char *path = token_url ? strstr(token_url, "/oauth2/") : NULL;
+    auto_free char *wanted = NULL;
+
+    if (!path)
+        return true; /* not laid out like that: nothing to compare with */
+    while (path > token_url && path[-1] != '/')
+        path--;
+    wanted = mem_printf("%.*s%s/v2.0", (int)(path - token_url), token_url, tid);
+    return strcmp(iss, wanted) == 0;
+}
+
+/* Names such as "organizations", and domains, say nothing of the id. */
+static bool is_guid(const char *text)
+{
+    return text && strlen(text) == 36 && text[8] == '-' && text[13] == '-' && text[18] == '-' &&
+           text[23] == '-';
+}
+
+static const char *tenant_fault(struct json_object *claims, const struct id_token_check *check,
+                                const char *iss)
+{
+    auto_free char *tid = take_string(claims, "tid");
+
+    if (!tid)
+        return NULL;
+    if (!issuer_fits(iss, tid, check->token_url))
+        return "its id_token is of another issuer";
+    return is_guid(check->tenant) && strcasecmp(check->tenant, tid) != 0
+               ? "its id_token is of another organisation than the configured tenant"
+               : NULL;
+}
+
+static const char *claims_fault(struct json_object *claims, const struct id_token_check *check)
 {
     struct json_object *exp;
     auto_free char *iss = take_string(claims, "iss"), *aud = take_string(claims, "aud"),
@@ -188,26 +223,35 @@ static const char *claims_fault(struct json_object *claims, const char *client_i
 
     if (!iss || !*iss)
         return "its id_token names no issuer";
-    if (!aud || strcmp(aud, client_id) != 0)
+    if (!aud || strcmp(aud, check->client_id) != 0)
         return "its id_token is for another client";
-    if (!said || strcmp(said, nonce) != 0)
+    if (check->nonce && (!said || strcmp(said, check->nonce) != 0))
         return "its id_token answers another sign-in";
     if (!json_object_object_get_ex(claims, "exp", &exp) ||
-        json_object_get_int64(exp) < (now - 60000) / 1000)
+        json_object_get_int64(exp) < (check->now - 60000) / 1000)
         return "its id_token has expired";
-    return NULL;
+    return tenant_fault(claims, check, iss);
 }
 
-const char *id_token_fault(const char *id_token, const char *client_id, const char *nonce,
-                           int64_t now)
+const char *id_token_fault(const char *id_token, const struct id_token_check *check)
 {
     struct json_object *claims = claims_of(id_token);
     const char *fault = "its id_token can't be read";
 
     if (claims && json_object_is_type(claims, json_type_object))
-        fault = claims_fault(claims, client_id, nonce, now);
+        fault = claims_fault(claims, check);
     json_object_put(claims);
     return fault;
+}
+
+char *id_token_claim(const char *id_token, const char *name)
+{
+    struct json_object *claims = id_token ? claims_of(id_token) : NULL;
+    char *value =
+        claims && json_object_is_type(claims, json_type_object) ? take_string(claims, name) : NULL;
+
+    json_object_put(claims);
+    return value;
 }
 
 char *query_value(const char *query, const char *name)

@@ -22,9 +22,10 @@
 enum mailbox_status {
     MAILBOX_PENDING = 1, /* asked for; its owner has not consented yet */
     MAILBOX_ACTIVE = 2,
-    MAILBOX_RECONNECT = 3,   /* the grant is no longer good; its owner must consent again */
-    MAILBOX_PAUSED = 4,      /* by its operator */
-    MAILBOX_DISCONNECTED = 5 /* revoked and wiped; the ledger stays */
+    MAILBOX_RECONNECT = 3,    /* the grant is no longer good; its owner must consent again */
+    MAILBOX_PAUSED = 4,       /* by its operator */
+    MAILBOX_DISCONNECTED = 5, /* revoked and wiped; the ledger stays */
+    MAILBOX_WAITING = 6       /* its organisation's administrator must consent first */
 };
 enum mailbox_promise { PROMISE_STRICT = 1, PROMISE_FAST = 2 };
 struct mailbox { /* changes seldom; what changes with each mail is mailbox_pulse */

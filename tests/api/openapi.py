@@ -9,6 +9,7 @@ import html.parser
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -264,6 +265,39 @@ def ask_notices(api, rig):
         api.ask("POST", wrong, "news", "application/json", expect=404)
 
 
+def with_graph(build, options):
+    """A provider whose organisations may have an administrator who consents first."""
+    shutil.copy(os.path.join(build, "plugins", "graph.so"), options["plugins"])
+    others = options["providers"]
+
+    def providers(rig):
+        url = rig.sandbox.about["h2"]
+        return {**others, "graph": {"plugin": "graph.so", "client_id": "mcid", "api_url": url,
+                                    "client_secret_file": rig.secret_file("microsoft.secret", "canary"),
+                                    "login_url": url + "/login"}}
+
+    return {**options, "providers": providers}
+
+
+def ask_admin(api):
+    """An administrator's consent, and what is shown to one who did not give it."""
+    links = api.ask("GET", "/v1/providers/graph", expect=200)["admin_links"]
+    api.faults.check(set(links) == {"send", "headers", "full"}, links)
+    query = urllib.parse.parse_qs(urllib.parse.urlparse(links["headers"]).query)
+    api.faults.check("Mail.ReadBasic" in query["scope"][0] and "Mail.ReadWrite" not in query["scope"][0],
+                     query)
+    state = quote(query["state"][0])
+    back = "/oauth/admin/graph?state="
+    page = api.ask("GET", back + state + "&admin_consent=True&tenant=t1", expect=200)
+    api.faults.check("consent is given" in page, page)
+    page = api.ask("GET", back + state + "&error=access_denied&error_description=" + quote(XSS), expect=403)
+    api.faults.check("<script" not in page, "an administrator's page repeats a script")
+    api.ask("GET", back + "foreign&admin_consent=True", expect=400)
+    api.ask("GET", back.replace("graph", "gmail") + state + "&admin_consent=True", expect=400)
+    api.faults.check(api.ask("GET", "/v1/providers/gmail", expect=200)["admin_links"] is None,
+                     "gmail knows no such step")
+
+
 def ask_campaigns(api, rig):
     text = CAMPAIGN.format(name="Hi/there", sender="ana@acme.example", access="full",
                            stop="[reply, bounce, unsubscribe]")
@@ -479,12 +513,13 @@ def main():
     faults = Faults()
     described = check_routes(build, spec, faults)
     with tempfile.TemporaryDirectory(prefix="rider-openapi-") as folder, \
-            Rig(build, config={"public_url": PUBLIC}, **with_posty(build, folder)) as rig:
+            Rig(build, config={"public_url": PUBLIC}, **with_graph(build, with_posty(build, folder))) as rig:
         rig.start()
         api = Api(rig, spec, faults)
         ask_mailboxes(api, rig)
         ask_secrets(api, rig)
         ask_notices(api, rig)
+        ask_admin(api)
         link, name = ask_campaigns(api, rig)
         play(api, rig, name)
         ask_people(api, rig, link, name)

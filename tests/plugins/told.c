@@ -128,6 +128,36 @@ static void told_identify(struct rider_session *session, struct rider_op *op)
     session->host->identify_done(op, &identity);
 }
 
+struct doubt {
+    struct rider_session *session;
+    struct rider_op *op;
+};
+
+static void doubt_over(void *arg, const struct rider_http_response *response)
+{
+    struct doubt *doubt = arg;
+    char how[32];
+
+    (void)response;
+    ends(doubt->session, doubt->op, "send", how);
+    free(doubt);
+}
+
+/* The host takes nothing for doubtful that never stood at its door: there is nobody behind it. */
+static void leave_in_doubt(struct rider_session *session, struct rider_op *op)
+{
+    static const char *const headers[] = {NULL};
+    struct rider_http_request request = {.size = sizeof(request),
+                                         .op = op,
+                                         .method = "POST",
+                                         .url = "http://127.0.0.1:9/",
+                                         .headers = headers};
+    struct doubt *doubt = calloc(1, sizeof(*doubt));
+
+    *doubt = (struct doubt){session, op};
+    session->host->http(session->host, &request, doubt_over, doubt);
+}
+
 static void told_send(struct rider_session *session, struct rider_op *op,
                       const struct rider_message *message)
 {
@@ -135,6 +165,11 @@ static void told_send(struct rider_session *session, struct rider_op *op,
     char how[32];
 
     note(session, "send", message->message_id);
+    ask(session, "send", how);
+    if (strcmp(how, "uncertain") == 0) {
+        leave_in_doubt(session, op);
+        return;
+    }
     if (ends(session, op, "send", how))
         return;
     sent.final = strcmp(how, "later") != 0;

@@ -177,6 +177,7 @@ static void print_mailbox(struct json_object *json)
     print_line("provider", text_at(json, "provider"));
     print_settings(at(json, "settings"));
     print_line("status", status);
+    print_line("for the admin", text_at(json, "admin_link"));
     print_line("access", text_at(json, "access"));
     print_line("promise", promise);
     print_words("can", at(json, "can"));

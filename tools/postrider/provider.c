@@ -35,6 +35,18 @@ static int list(struct cli *cli)
     return EXIT_OK;
 }
 
+/* Where an administrator consents before anybody else does. */
+static void print_admin_links(struct json_object *links)
+{
+    if (!links)
+        return;
+    json_object_object_foreach (links, access, link) {
+        auto_free char *label = mem_printf("admin (%s)", access);
+
+        print_line(label, json_object_get_string(link));
+    }
+}
+
 static int show(struct cli *cli)
 {
     static const char *const heads[] = {">GENERATION", "VERSION",     "STATE",
@@ -53,6 +65,7 @@ static int show(struct cli *cli)
     print_line("provider", text_at(answer.json, "name"));
     print_line("plugin", text_at(answer.json, "title"));
     print_line("version", text_at(answer.json, "version"));
+    print_admin_links(at(answer.json, "admin_links"));
     putchar('\n');
     table = table_new(heads);
     all = at(answer.json, "generations");

@@ -162,7 +162,8 @@ static bool resource_choose(const char *form, struct issue *issue, struct sbx_re
         return false;
     }
     resource = (asked & MS_GRAPH) ? MS_GRAPH : (asked & MS_OUTLOOK) ? MS_OUTLOOK : MS_GRAPH;
-    if (asked & resource & ~issue->grant->scopes) { /* any refresh token of theirs will do */
+    if (asked & resource &
+        ~(issue->grant->scopes | issue->scopes)) { /* any refresh token of theirs will do */
         ms_oauth_fail(response, 400, "invalid_grant", 65001,
                       "The user or administrator has not consented to use the application. Send "
                       "an interactive authorization request for this user and resource.",
@@ -261,7 +262,10 @@ static void refresh(const struct sbx_request *request, const char *form, const c
         return;
     }
     note(response, token->grant->account, "oauth.refresh");
-    issue = (struct issue){.grant = token->grant, .scopes = token->scopes};
+    /* what an admin has consented to meanwhile, a refresh token of before is good for */
+    issue = (struct issue){.grant = token->grant,
+                           .scopes = token->scopes |
+                                     ms_admin_scopes(token->grant->account->tenant, client)};
     if (token->epoch != token->grant->epoch || token->dead) {
         ms_oauth_fail(response, 400, "invalid_grant", 50173,
                       "The provided grant has expired due to it being revoked. The user might "

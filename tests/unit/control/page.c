@@ -128,6 +128,9 @@ static void each_ending_is_told_apart(void **state)
                                         [CONNECT_STATE_UNKNOWN] = 400,
                                         [CONNECT_STATE_FOREIGN] = 403,
                                         [CONNECT_PROVIDER_SAYS_NO] = 502,
+                                        [CONNECT_WAITING] = 200,
+                                        [CONNECT_ADMIN_DONE] = 200,
+                                        [CONNECT_ADMIN_NO] = 403,
                                         [CONNECT_FAILED] = 502};
     auto_buf struct buf titles = {0};
 
@@ -146,7 +149,9 @@ static void each_ending_is_told_apart(void **state)
         assert_string_equal(exchange->cookie, "c=1; HttpOnly");
         assert_int_equal(exchange->location != NULL, outcome == CONNECT_REDIRECT);
         assert_int_equal(strstr(buf_text(&exchange->out), "<form") != NULL,
-                         outcome == CONNECT_SHOW);
+                         outcome == CONNECT_SHOW || outcome == CONNECT_WAITING);
+        assert_int_equal(strstr(buf_text(&exchange->out), "<a href=") != NULL,
+                         outcome == CONNECT_WAITING);
         at = strstr(buf_text(&exchange->out), "<title>");
         title = mem_strn(at, strcspn(at + 1, "<") + 1);
         if (outcome != CONNECT_NARROW) { /* that one is told in its text */

@@ -209,6 +209,7 @@ static inline void rig_open_rooms(void)
     assert_int_equal(store_open(&store, &rig.store, &why), 0);
     options.http = set.http = rig.client =
         http_client_new(rig.loop, &(struct http_options){0}, &error);
+    assert_int_equal(http_allow_plain(rig.client, "http://127.0.0.1:9"), 0);
     options.store = rig.store;
     options.seal = rig.seal;
     rig.mailboxes = mailboxes_new(&options);

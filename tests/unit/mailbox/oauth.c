@@ -161,7 +161,9 @@ static const char *fault_of(const char *claims)
     buf_add_str(&token, "head.");
     text_base64url(&token, claims, strlen(claims));
     buf_add_str(&token, ".signature");
-    return id_token_fault(buf_text(&token), "cid", "n1", 1000000000);
+    return id_token_fault(
+        buf_text(&token),
+        &(struct id_token_check){.client_id = "cid", .nonce = "n1", .now = 1000000000});
 }
 
 static void test_claims(void **state)
@@ -180,10 +182,14 @@ static void test_claims(void **state)
     assert_non_null(fault_of("{\"aud\":\"cid\",\"nonce\":\"n1\",\"exp\":1000000}"));
     assert_non_null(fault_of("[]"));
     assert_non_null(fault_of("no json"));
-    assert_non_null(id_token_fault("", "cid", "n1", 0));
-    assert_non_null(id_token_fault("a.b", "cid", "n1", 0));
-    assert_non_null(id_token_fault("a.!!.c", "cid", "n1", 0));
-    assert_non_null(id_token_fault("a..c", "cid", "n1", 0));
+    assert_non_null(
+        id_token_fault("", &(struct id_token_check){.client_id = "cid", .nonce = "n1", .now = 0}));
+    assert_non_null(id_token_fault(
+        "a.b", &(struct id_token_check){.client_id = "cid", .nonce = "n1", .now = 0}));
+    assert_non_null(id_token_fault(
+        "a.!!.c", &(struct id_token_check){.client_id = "cid", .nonce = "n1", .now = 0}));
+    assert_non_null(id_token_fault(
+        "a..c", &(struct id_token_check){.client_id = "cid", .nonce = "n1", .now = 0}));
 }
 
 /* -- queries -------------------------------------------------------------------------- */

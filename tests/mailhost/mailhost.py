@@ -86,6 +86,7 @@ mail_location = maildir:{dir}/mail/%Lu
 mail_fsync = never
 mail_max_userip_connections = 100
 auth_mechanisms = plain login{oauth_mechanisms}
+auth_verbose = yes
 auth_failure_delay = 0
 auth_username_format = %Lu
 disable_plaintext_auth = yes

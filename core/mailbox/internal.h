@@ -169,6 +169,8 @@ struct trial *trial_new(struct mailboxes *mailboxes, void (*over)(struct trial *
 void trial_start(struct trial *trial, const char *secret);
 /* Later: ends it with this status and sentence (taken). */
 void trial_end(struct trial *trial, int status, char *text);
+/* The same with what is set already, once that was kept. */
+void trial_end_as_said(struct trial *trial, int result);
 char *trial_detail(const struct rider_failure *failure); /* its words, without "; "; freed */
 void trials_forget(struct mailboxes *mailboxes);         /* at the end */
 /* Keeps how a trial has ended so far: the status, and why. then() later. */

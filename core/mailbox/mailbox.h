@@ -94,7 +94,8 @@ struct mailbox_report { /* lent */
 };
 typedef void mailbox_checked(void *arg, uint64_t mailbox, const struct mailbox_report *report);
 /* Asks the provider who the mailbox is, in a session of its own. One whose arrival is still to be
- * shown gets its mail again; one that was refused and is taken again is active again. */
+ * shown gets its mail again; one that was refused and is taken again is active again, and one that
+ * is refused now must be connected again. */
 void mailbox_check(struct mailboxes *mailboxes, uint64_t mailbox, mailbox_checked *checked,
                    void *arg);
 

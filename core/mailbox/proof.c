@@ -44,18 +44,13 @@ static void proved(struct trial *trial, int result)
                          trial->mailbox.address, trial->junk ? " (in Junk)" : ""));
 }
 
-static void not_proved(struct trial *trial, int result)
-{
-    trial_end(trial, result < 0 ? result : trial->report.status, mem_str(trial->text));
-}
-
 /* Stays pending, with that sentence; takes text. */
 static void give_up(struct trial *trial, int status, char *text)
 {
     trial->report.status = status;
     free(trial->text);
     trial->text = text;
-    trial_keep(trial, MAILBOX_PENDING, text, not_proved);
+    trial_keep(trial, MAILBOX_PENDING, text, trial_end_as_said);
 }
 
 static void gave_up_waiting(struct trial *trial)

@@ -245,21 +245,46 @@ char *trial_detail(const struct rider_failure *failure)
     return text;
 }
 
-/* What went wrong, as a person can act on it; a TLS fault never mends by waiting. */
+void trial_end_as_said(struct trial *trial, int result)
+{
+    trial_end(trial, result < 0 ? result : trial->report.status, mem_str(trial->text));
+}
+
+/* What is kept is no longer good: nothing is to be sent until its owner acts. Takes text. */
+static void end_refused(struct trial *trial, char *text)
+{
+    trial->report.status = -EACCES;
+    free(trial->text);
+    trial->text = text;
+    if (!trial->sealed.len && trial->mailbox.status == MAILBOX_ACTIVE)
+        trial_keep(trial, MAILBOX_RECONNECT, text, trial_end_as_said);
+    else
+        trial_end_as_said(trial, 0);
+}
+
+/* Its kind says that waiting may help, as a server can be mended; whoever connects it had better
+ * know. By its words (net/stream_text.c, libcurl's), for a failure has no kind of its own for it.
+ */
+static bool is_tls_fault(const char *detail)
+{
+    return strstr(detail, "certificate") || strstr(detail, "TLS") || strstr(detail, "SSL");
+}
+
+/* What went wrong, as a person can act on it. */
 static void refused(struct trial *trial, const struct rider_failure *failure)
 {
     const char *address = trial->mailbox.address, *provider = trial->mailbox.provider;
     auto_free char *detail = trial_detail(failure);
     const char *nothing = trial->sealed.len ? " Nothing was kept" : " What is kept stays as it is";
+    bool unsafe = failure->kind != RIDER_AUTH && is_tls_fault(detail);
 
-    switch (failure->kind) {
+    switch (unsafe ? RIDER_PERMANENT : failure->kind) {
     case RIDER_AUTH:
-        trial_end(
-            trial, -EACCES,
-            mem_printf("%s refused the user name or the secret of %s (%s).%s; give it the "
-                       "right one, which is an app password at some: postrider mailbox secret "
-                       "%s",
-                       provider, address, detail, nothing, address));
+        end_refused(trial,
+                    mem_printf("%s refused the user name or the secret of %s (%s).%s; give it "
+                               "the right one, which is an app password at some: postrider "
+                               "mailbox secret %s",
+                               provider, address, detail, nothing, address));
         break;
     case RIDER_TRANSIENT:
     case RIDER_THROTTLED:
@@ -271,9 +296,9 @@ static void refused(struct trial *trial, const struct rider_failure *failure)
         break;
     default:
         trial_end(trial, -EPROTO,
-                  mem_printf("%s can't be spoken to for %s (%s).%s; check the names, ports and "
+                  mem_printf("%s can't be spoken to %sfor %s (%s).%s; check the names, ports and "
                              "certificates of its servers",
-                             provider, address, detail, nothing));
+                             provider, unsafe ? "safely " : "", address, detail, nothing));
     }
 }
 

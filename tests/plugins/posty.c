@@ -89,7 +89,7 @@ static void posty_identify(struct rider_session *session, struct rider_op *op)
     } else if (mood_is(session, "unreachable")) {
         fail_with(session, op, RIDER_TRANSIENT, "nobody listens");
     } else if (mood_is(session, "tls")) {
-        fail_with(session, op, RIDER_PERMANENT, "its certificate is for another name");
+        fail_with(session, op, RIDER_TRANSIENT, "its certificate is for another name");
     } else if (mood_is(session, "slow")) {
         session->slow = op;
         session->timer = session->host->after(session->host, 300, slow_over, session);

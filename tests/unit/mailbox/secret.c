@@ -252,7 +252,7 @@ static void each_fault_has_its_sentence_and_nothing_is_kept(void **state)
     } all[] = {
         {"auth", "refused the user name or the secret", -EACCES},
         {"unreachable", "could not be reached", -EHOSTUNREACH},
-        {"tls", "certificate", -EPROTO},
+        {"tls", "can't be spoken to safely", -EPROTO},
         {"other", "signs in as eve@acme.example", -EPERM},
     };
 
@@ -364,6 +364,40 @@ static void a_refused_one_takes_a_new_secret(void **state)
     rig_settle();
     assert_int_equal(check(id).status, 0);
     assert_int_equal(rig_status(id), MAILBOX_ACTIVE);
+}
+
+static void in_mood(const char *mood)
+{
+    const char *settings[] = {mood ? "mood" : NULL, mood, NULL};
+    auto_buf struct buf error = {0};
+
+    if (provider_set_reload(rig.set, "acme", settings, false, &error) < 0)
+        rig_fail("%s", buf_text(&error));
+}
+
+static void a_check_finds_that_it_is_refused(void **state)
+{
+    uint64_t id = connected(), other;
+
+    (void)state;
+    in_mood("unreachable");
+    assert_int_equal(check(id).status, -EHOSTUNREACH);
+    assert_int_equal(rig_status(id), MAILBOX_ACTIVE);
+    in_mood("auth");
+    assert_int_equal(give(id, "canary wrong", true).status, -EACCES);
+    assert_int_equal(rig_status(id), MAILBOX_ACTIVE); /* a slip is no reason to stop */
+    assert_int_equal(check(id).status, -EACCES);
+    assert_int_equal(rig_status(id), MAILBOX_RECONNECT);
+    {
+        auto_record(mailbox) mailbox = rig_mailbox(id);
+
+        assert_non_null(strstr(mailbox.why, "postrider mailbox secret " ANA));
+    }
+    in_mood(NULL);
+    assert_int_equal(check(id).status, 0);
+    assert_int_equal(rig_status(id), MAILBOX_ACTIVE);
+    other = rig_connect(BEN, RIDER_ACCESS_FULL);
+    assert_int_equal(check(other).status, 0); /* by OAuth, too */
 }
 
 static void an_arrival_is_shown_once(void **state)
@@ -559,6 +593,7 @@ int main(void)
         TEST(junk_is_an_arrival_too),
         TEST(without_proof_by_those_who_know),
         TEST(a_refused_one_takes_a_new_secret),
+        TEST(a_check_finds_that_it_is_refused),
         TEST(an_arrival_is_shown_once),
         TEST(what_is_added_anew_begins_without_a_secret),
         TEST(what_runs_goes_on_with_the_old_one),

@@ -112,8 +112,8 @@ static void job_kept(void *arg, int status)
         tally->unfiled += job->given_up;
     }
     box->working = false;
-    box->work_at =
-        status < 0 ? clock_wall() + backoff(++box->work_failures) : (job->done ? 0 : job->at);
+    /* What failed waits by itself; the rest does not wait for it. */
+    box->work_at = status < 0 ? clock_wall() + backoff(++box->work_failures) : 0;
     job_free(job);
     box_wake(box);
 }

@@ -514,49 +514,45 @@ struct imap *imap_new(struct rider_session *session, struct rider_op *op, bool w
 /* ---- what a refusal means (RFC 5530) ----------------------------------------------------------
  */
 
+enum { HOLDS_IMAP = RIDER_HOLDS_LIST | RIDER_HOLDS_LABEL };
+
 static const struct {
     const char *code;
     enum rider_kind kind;
+    uint32_t holds; /* what is not about this command alone */
     const char *detail;
 } refusals[] = {
-    {"UNAVAILABLE", RIDER_TRANSIENT, "a part of the server is not available just now"},
-    {"INUSE", RIDER_TRANSIENT, "the folder is in use just now"},
-    {"SERVERBUG", RIDER_TRANSIENT, "the server says that it has met a bug of its own"},
-    {"LIMIT", RIDER_THROTTLED, "a limit of the server's is reached"},
-    {"AUTHENTICATIONFAILED", RIDER_AUTH, "the secret is refused: give the mailbox a new one"},
-    {"AUTHORIZATIONFAILED", RIDER_AUTH, "this user may not use that mailbox"},
-    {"EXPIRED", RIDER_AUTH, "the secret has run out: give the mailbox a new one"},
-    {"NOPERM", RIDER_PERMANENT, "this user has no right to do that there"},
-    {"OVERQUOTA", RIDER_PERMANENT, "the mailbox is full: make room in it"},
-    {"CORRUPTION", RIDER_PERMANENT, "the folder is damaged on the server"},
-    {"CANNOT", RIDER_PERMANENT, "the server cannot do that"},
-    {"NONEXISTENT", RIDER_ABSENT, "there is no such folder"},
-    {"TRYCREATE", RIDER_ABSENT, "there is no such folder"},
-    {"CONTACTADMIN", RIDER_PERMANENT, "the server says: ask its administrator"},
+    {"UNAVAILABLE", RIDER_TRANSIENT, HOLDS_IMAP, "a part of the server is not available just now"},
+    {"INUSE", RIDER_TRANSIENT, 0, "the folder is in use just now"},
+    {"SERVERBUG", RIDER_TRANSIENT, 0, "the server says that it has met a bug of its own"},
+    {"LIMIT", RIDER_THROTTLED, HOLDS_IMAP, "a limit of the server's is reached"},
+    {"AUTHENTICATIONFAILED", RIDER_AUTH, HOLDS_IMAP,
+     "the secret is refused: give the mailbox a new one"},
+    {"AUTHORIZATIONFAILED", RIDER_AUTH, HOLDS_IMAP, "this user may not use that mailbox"},
+    {"EXPIRED", RIDER_AUTH, HOLDS_IMAP, "the secret has run out: give the mailbox a new one"},
+    {"NOPERM", RIDER_PERMANENT, 0, "this user has no right to do that there"},
+    {"OVERQUOTA", RIDER_PERMANENT, 0, "the mailbox is full: make room in it"},
+    {"CORRUPTION", RIDER_PERMANENT, 0, "the folder is damaged on the server"},
+    {"CANNOT", RIDER_PERMANENT, 0, "the server cannot do that"},
+    {"NONEXISTENT", RIDER_ABSENT, 0, "there is no such folder"},
+    {"TRYCREATE", RIDER_ABSENT, 0, "there is no such folder"},
+    {"CONTACTADMIN", RIDER_PERMANENT, 0, "the server says: ask its administrator"},
 };
 
 void imap_refusal(struct imap *imap, const char *doing, const struct imap_response *response,
                   struct failure *failure)
 {
-    struct text said = {0};
-
-    (void)imap; /* a server may write there what it likes */
-    text_clean(&said, response->name, strlen(response->name), 40);
-    if (response->code) {
-        text_str(&said, " ");
-        text_clean(&said, response->code, strlen(response->code), 40);
-    }
+    (void)imap;
     failure_say(failure, response->status == IMAP_BAD ? RIDER_BROKEN : RIDER_TRANSIENT,
-                RIDER_MAILBOX, "the IMAP server refuses %s (%s)", doing, text_of(&said));
-    text_free(&said);
+                RIDER_MAILBOX, "the IMAP server refuses %s (%s%s%s)", doing, response->name,
+                response->code ? " " : "", response->code ? response->code : "");
     for (size_t i = 0; response->code && i < sizeof(refusals) / sizeof(refusals[0]); i++) {
-        if (strcmp(response->code, refusals[i].code) == 0)
-            failure_say(failure, refusals[i].kind, RIDER_MAILBOX,
-                        "the IMAP server refuses %s: %s (%s)", doing, refusals[i].detail,
-                        response->code);
+        if (strcmp(response->code, refusals[i].code) != 0)
+            continue;
+        failure_say(failure, refusals[i].kind, RIDER_MAILBOX, "the IMAP server refuses %s: %s (%s)",
+                    doing, refusals[i].detail, response->code);
+        failure->failure.holds = refusals[i].holds;
     }
-    if (failure->failure.kind != RIDER_ABSENT && failure->failure.kind != RIDER_PERMANENT)
-        failure->failure.holds = RIDER_HOLDS_LIST | RIDER_HOLDS_LABEL;
 }
 
 bool imap_no_folder(struct imap *imap, const char *name, const struct imap_response *response)

@@ -542,10 +542,17 @@ static const struct {
 void imap_refusal(struct imap *imap, const char *doing, const struct imap_response *response,
                   struct failure *failure)
 {
-    (void)imap;
+    struct text said = {0};
+
+    (void)imap; /* a server may write there what it likes */
+    text_clean(&said, response->name, strlen(response->name), 40);
+    if (response->code) {
+        text_str(&said, " ");
+        text_clean(&said, response->code, strlen(response->code), 40);
+    }
     failure_say(failure, response->status == IMAP_BAD ? RIDER_BROKEN : RIDER_TRANSIENT,
-                RIDER_MAILBOX, "the IMAP server refuses %s (%s%s%s)", doing, response->name,
-                response->code ? " " : "", response->code ? response->code : "");
+                RIDER_MAILBOX, "the IMAP server refuses %s (%s)", doing, text_of(&said));
+    text_free(&said);
     for (size_t i = 0; response->code && i < sizeof(refusals) / sizeof(refusals[0]); i++) {
         if (strcmp(response->code, refusals[i].code) != 0)
             continue;

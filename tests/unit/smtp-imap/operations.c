@@ -28,6 +28,57 @@ static void begin(struct fake *fake, const char *const *config)
     foresee_start(fake);
 }
 
+/* ---- identify ---------------------------------------------------------------------------------
+ */
+
+static void identifies(void **state)
+{
+    static const char *const sends[] = {"imap", "", NULL};
+    struct fake fake;
+    (void)state;
+
+    begin(&fake, NULL);
+    foresee(&fake, "EHLO ", "250 mail.acme.example\r\n");
+    fake.provider->identify(fake.session, &fake.op);
+    run(&fake);
+    assert_int_equal(fake.ended, ENDED_IDENTITY);
+    assert_string_equal(fake.id, "ana@acme.example");
+    assert_string_equal(fake.streams[0]->url, "imaps://mail.acme.example:993");
+    assert_string_equal(fake.streams[1]->url, "smtps://mail.acme.example:465");
+    fake_finish(&fake);
+
+    begin(&fake, NULL); /* the IMAP line is lost while the SMTP server is asked */
+    foresee(&fake, "EHLO ", "");
+    fake.provider->identify(fake.session, &fake.op);
+    fake_pump(&fake);
+    fake_break(fake.streams[0], RIDER_TRANSIENT, "closed");
+    assert_int_equal(fake.times, 1);
+    assert_int_equal(fake.kind, RIDER_TRANSIENT);
+    fake_finish(&fake);
+
+    fake_init(&fake, RIDER_ACCESS_FULL, NULL);
+    fake.refuse = "the secret is refused";
+    fake.provider->identify(fake.session, &fake.op);
+    run(&fake);
+    assert_int_equal(fake.kind, RIDER_AUTH);
+    fake_finish(&fake);
+
+    for (int cancelled = 0; cancelled < 2; cancelled++) {
+        fake_init(&fake, RIDER_ACCESS_SEND, sends);
+        foresee(&fake, "EHLO ", cancelled ? "" : "421 4.3.2 later\r\n");
+        fake.provider->identify(fake.session, &fake.op);
+        fake_pump(&fake);
+        if (cancelled)
+            fake.provider->cancel(fake.session, &fake.op);
+        assert_int_equal(fake.times, 1);
+        assert_int_equal(fake.kind, cancelled ? RIDER_CANCELLED : RIDER_TRANSIENT);
+        fake_finish(&fake);
+    }
+}
+
+/* ---- find -------------------------------------------------------------------------------------
+ */
+
 static void find(struct fake *fake)
 {
     fake->provider->find(fake->session, &fake->op, &message);
@@ -528,10 +579,10 @@ static void takes_turns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds),        cmocka_unit_test(no_sent),     cmocka_unit_test(files),
-        cmocka_unit_test(files_slowly), cmocka_unit_test(keywords),    cmocka_unit_test(copies),
-        cmocka_unit_test(reads),        cmocka_unit_test(unasked),     cmocka_unit_test(watches),
-        cmocka_unit_test(watches_not),  cmocka_unit_test(takes_turns),
+        cmocka_unit_test(identifies), cmocka_unit_test(finds),        cmocka_unit_test(no_sent),
+        cmocka_unit_test(files),      cmocka_unit_test(files_slowly), cmocka_unit_test(keywords),
+        cmocka_unit_test(copies),     cmocka_unit_test(reads),        cmocka_unit_test(unasked),
+        cmocka_unit_test(watches),    cmocka_unit_test(watches_not),  cmocka_unit_test(takes_turns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

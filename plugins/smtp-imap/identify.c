@@ -8,7 +8,9 @@ struct identify {
 
 static void finish(struct rider_session *session, struct rider_op *op, const struct failure *why)
 {
-    const struct rider_identity identity = {.size = sizeof(identity), .address = session->address};
+    const struct rider_identity identity = {.size = sizeof(identity),
+                                            .address = session->address,
+                                            .name = session_config(session->host, "name", NULL)};
 
     if (why)
         session->host->fail(op, &why->failure);
@@ -31,6 +33,7 @@ static void start(struct job *job)
     struct identify *it = (struct identify *)job;
 
     it->checking = true;
+    job->again = true; /* the SMTP server is asked once */
     smtp_check(job->session, job->op, checked, it);
 }
 

@@ -252,6 +252,7 @@ static void on_data(void *arg)
     struct imap_inner *own = imap->own;
     bool freed = false;
 
+    imap->stale = false;
     own->freed = &freed;
     while (!freed && !own->doomed) {
         struct rider_bytes bytes = line_bytes(own->line);

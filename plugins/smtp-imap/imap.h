@@ -31,6 +31,7 @@ struct imap {
     struct rider_session *session;
     uint32_t has;
     bool ready;
+    bool stale; /* it rested, and the server has said nothing since it is used again */
     struct imap_folder *folders;
     size_t folder_count;
     struct text prefix; /* of the owner's own folders, RFC 2342 */

@@ -37,12 +37,28 @@ static void leave(struct job *job)
     free(job);
 }
 
+/* A line that rested may have died unnoticed: who is given it loses nothing by another one. */
+static bool begins_again(struct rider_session *session, const struct failure *why)
+{
+    struct job *job = session->jobs;
+
+    if (!job || !session->imap->stale || job->again || why->failure.kind != RIDER_TRANSIENT)
+        return false;
+    job->again = true;
+    job->started = false;
+    drop_line(session);
+    next(session);
+    return true;
+}
+
 /* A line that could not be opened is nobody's; one that was lost is lost for who had it. */
 static void line_failed(void *arg, const struct failure *why)
 {
     struct rider_session *session = arg;
     bool was_ready = session->imap->ready;
 
+    if (begins_again(session, why))
+        return;
     drop_line(session);
     while (session->jobs) {
         struct job *job = session->jobs;
@@ -71,6 +87,8 @@ static void next(struct rider_session *session)
         }
         return;
     }
+    if (session->rest)
+        session->imap->stale = true;
     session->host->forget(session->rest);
     session->rest = NULL;
     if (!session->imap) {

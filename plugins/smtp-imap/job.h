@@ -8,6 +8,7 @@ struct job {
     struct rider_session *session;
     struct rider_op *op;
     bool started;
+    bool again;                    /* it may not be started a second time */
     void (*start)(struct job *);   /* session->imap is ready and this job's alone */
     void (*release)(struct job *); /* frees what the job keeps; not the job; or NULL */
 };

@@ -562,7 +562,7 @@ static void takes_turns(void **state)
     assert_int_equal(fake.stream_count, 1);
 
     again(&fake); /* who waits is served on a new line when the first breaks */
-    foresee(&fake, "EXAMINE \"Sent Items\"", "");
+    foresee(&fake, "EXAMINE \"Sent Items\"", "* 1 EXISTS\r\n");
     fake.provider->find(fake.session, &fake.op, &message);
     fake.provider->read(fake.session, &fake.op, "INBOX/7/4");
     fake_pump(&fake);
@@ -576,13 +576,47 @@ static void takes_turns(void **state)
     fake_finish(&fake);
 }
 
+/* A line that rested and died unnoticed: the operation begins again on another, once. */
+static void stale_lines(void **state)
+{
+    struct fake fake;
+    (void)state;
+
+    fake_init(&fake, RIDER_ACCESS_FULL, NULL);
+    reading(&fake, DONE, NULL);
+    again(&fake);
+    foresee(&fake, "EXAMINE \"INBOX\"", "");
+    fake.provider->read(fake.session, &fake.op, "INBOX/7/4");
+    fake_pump(&fake);
+    foresee_start(&fake);
+    foresee(&fake, "EXAMINE \"INBOX\"", "");
+    fake_break(fake_line(&fake), RIDER_TRANSIENT, "closed");
+    fake_pump(&fake);
+    assert_int_equal(fake.times, 0);
+    fake_break(fake_line(&fake), RIDER_TRANSIENT, "closed");
+    assert_int_equal(fake.times, 1);
+    assert_int_equal(fake.kind, RIDER_TRANSIENT);
+
+    reading(&fake, DONE, NULL); /* not where the server has said something */
+    again(&fake);
+    foresee(&fake, "EXAMINE \"INBOX\"", "* BYE enough\r\n");
+    fake.provider->read(fake.session, &fake.op, "INBOX/7/4");
+    fake_pump(&fake);
+    fake_break(fake_line(&fake), RIDER_TRANSIENT, "closed");
+    assert_int_equal(fake.times, 1);
+    fake_finish(&fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(identifies), cmocka_unit_test(finds),        cmocka_unit_test(no_sent),
-        cmocka_unit_test(files),      cmocka_unit_test(files_slowly), cmocka_unit_test(keywords),
-        cmocka_unit_test(copies),     cmocka_unit_test(reads),        cmocka_unit_test(unasked),
-        cmocka_unit_test(watches),    cmocka_unit_test(watches_not),  cmocka_unit_test(takes_turns),
+        cmocka_unit_test(identifies),   cmocka_unit_test(finds),
+        cmocka_unit_test(no_sent),      cmocka_unit_test(files),
+        cmocka_unit_test(files_slowly), cmocka_unit_test(keywords),
+        cmocka_unit_test(copies),       cmocka_unit_test(reads),
+        cmocka_unit_test(unasked),      cmocka_unit_test(watches),
+        cmocka_unit_test(watches_not),  cmocka_unit_test(takes_turns),
+        cmocka_unit_test(stale_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

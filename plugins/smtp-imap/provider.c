@@ -265,6 +265,7 @@ static const void *extension(const char *id, size_t min_size)
 static const struct rider_setting *const settings[] = {
     OF_MAILBOX("smtp", "server that takes mail: smtps://host:465 or smtp://host:587 (STARTTLS)"),
     OF_MAILBOX("imap", "server that keeps it: imaps://host:993 or imap://host:143 (STARTTLS)"),
+    OF_MAILBOX("name", "sender's name, as in: Ana Ruiz <ana@acme.example>"),
     OF_MAILBOX("user", "user name there, where it is not the address"),
     OF_MAILBOX("folders", "folders to list beside INBOX, Junk and Sent, between commas"),
     SETTING("sent", "who files the copy in Sent: auto, append (we), server", "auto"),

@@ -1,5 +1,6 @@
 """tools/quickstart.py: the campaign that tools/quickstart shows: 30 people, two mailboxes, three steps."""
 import argparse
+import collections
 import json
 import os
 import subprocess
@@ -8,6 +9,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tests", "e2e"))
+from mailrig import MINUTE, PASSWORD, Judge, MailRig, People, Unavailable  # noqa: E402
 from oracle import Oracle  # noqa: E402
 from rig import Rig  # noqa: E402
 
@@ -84,9 +86,17 @@ def main():
     parser.add_argument("--people", type=int, default=30)
     parser.add_argument("--pace", type=int, default=40, help="least real ms between clock jumps")
     parser.add_argument("--keep", action="store_true", help="leave the data directory")
+    parser.add_argument("--provider", choices=("gmail", "smtp-imap"), default="gmail")
     args = parser.parse_args()
     build = os.path.abspath(args.build)
     began = time.monotonic()
+    if args.keep:
+        os.environ["RIDER_KEEP"] = "1"
+    if args.provider == "smtp-imap":
+        on_real_servers(build, args)
+        print(f"\nThat took {time.monotonic() - began:.0f} s; the daemon's clock jumped over the days between "
+              "the mails, the mail servers' did not.")
+        return
     with Rig(build, ("--seed", "11", "--start", "2027-01-04T08:00:00Z", "--pace", str(args.pace)),
              poll="1 hour", config={"public_url": "https://outreach.example.com"}) as rig:
         run(rig, args)
@@ -111,11 +121,7 @@ def run(rig, args):
         if status != 200:
             raise SystemExit(f"{address} could not be connected")
     shown(rig, "mailbox", "list")
-    yaml, csv = os.path.join(rig.dir, "berlin.yaml"), os.path.join(rig.dir, "people.csv")
-    with open(yaml, "w") as file:
-        file.write(YAML)
-    with open(csv, "w", encoding="utf-8") as file:
-        file.write(people(args.people))
+    yaml, csv = campaign_files(rig, args.people)
     name = "Backend engineers, Berlin"
     shown(rig, "campaign", "create", yaml, "--people", csv)
     shown(rig, "campaign", "preview", name, "--limit", "1")
@@ -126,8 +132,7 @@ def run(rig, args):
     shown(rig, "reply", "list")
     campaign = next(c for c in rig.api("GET", "/v1/campaigns")["campaigns"])
     metrics = rig.metrics(campaign["id"])
-    everyone = [row.split(";")[0] for row in people(args.people).split("\r\n")[1:] if row]
-    oracle = Oracle(rig.sandbox.about["receiver_log"], everyone, 3, [a for a, _ in SENDERS],
+    oracle = Oracle(rig.sandbox.about["receiver_log"], everyone(args.people), 3, [a for a, _ in SENDERS],
                     poll_ms=3600_000, min_gap_ms=90_000)
     oracle.judge(metrics)
     replied = next((d["person"] for d in oracle.deeds if d["kind"] == "reply"), None)
@@ -138,19 +143,114 @@ def run(rig, args):
     print("  " + oracle.summary())
     print("  labels in the mailboxes: "
           + ", ".join(f"{k}: {v}" for k, v in sorted(labels(rig).items())))
+    adds_up(metrics)
+    verdict(oracle.faults)
+
+
+def verdict(faults):
+    for fault in faults:
+        print("  FAULT", fault)
+    if faults:
+        raise SystemExit(1)
+    print("  nobody twice, nobody missed, nobody mailed after answering.")
+
+
+def adds_up(metrics):
     total = sum(metrics[k] for k in ("planned", "in_flight", "sent", "stopped", "failed",
                                      "uncertain"))
     print(f"  {metrics['people']} people x 3 steps = {metrics['messages']} messages = "
           f"{metrics['sent']} sent + {metrics['stopped']} stopped + {metrics['failed']} failed + "
           f"{metrics['uncertain']} uncertain + {metrics['planned'] + metrics['in_flight']} planned"
           f": {'adds up' if total == metrics['messages'] else 'DOES NOT ADD UP'}")
-    for fault in oracle.faults:
-        print("  FAULT", fault)
-    if oracle.faults:
-        raise SystemExit(1)
-    print("  nobody twice, nobody missed, nobody mailed after answering.")
-    if args.keep:
-        os.environ["RIDER_KEEP"] = "1"
+
+
+def campaign_files(rig, count):
+    yaml, csv = os.path.join(rig.dir, "berlin.yaml"), os.path.join(rig.dir, "people.csv")
+    with open(yaml, "w") as file:
+        file.write(YAML)
+    with open(csv, "w", encoding="utf-8") as file:
+        file.write(people(count))
+    return yaml, csv
+
+
+def everyone(count):
+    return [row.split(";")[0] for row in people(count).split("\r\n")[1:] if row]
+
+
+# -- mailboxes on a real Postfix and Dovecot ----------------------------------------------------------
+
+# What one person of each fifteen does, and on which message.
+ON_REAL_SERVERS = {0: ("reply", 1), 2: ("reply", 2), 3: ("auto_reply", 1), 5: ("other", 1),
+                   6: ("out_of_office", 1), 8: ("nobody", 1), 10: ("reply", 1), 12: ("unsubscribe", 2)}
+
+
+def on_real_servers(build, args):
+    try:
+        with MailRig(build, stride=60 * MINUTE, poll="6 hours", config={"public_url": "https://outreach.example.com"}) as rig:
+            run_on_real_servers(rig, args)
+    except Unavailable as why:
+        raise SystemExit(f"tools/quickstart: {why}")
+
+
+class Progress:
+    """A line now and then while the campaign runs."""
+
+    def __init__(self, rig, campaign):
+        self.rig, self.campaign, self.sent = rig, campaign, -10
+
+    def __call__(self):
+        metrics = self.rig.metrics(self.campaign)
+        if metrics["sent"] >= self.sent + 10:
+            self.sent = metrics["sent"]
+            print(f"  {self.rig.sandbox.ask('clock.now')['text'][:16]}: {metrics['sent']} sent, "
+                  f"{metrics['answered']} answered, {metrics['bounced']} bounced", flush=True)
+
+
+def keywords(rig):
+    """How many messages carry each keyword of the campaign, over both mailboxes."""
+    counts = collections.Counter()
+    for address, _ in SENDERS:
+        for folder in (None, rig.host.sent):
+            for found in rig.host.keywords(address, folder).values():
+                counts.update(word for word in found if word.startswith("$Outreach/"))
+    return counts
+
+
+def run_on_real_servers(rig, args):
+    rig.start()
+    print("postriderd is up, with its store, beside a Postfix and a Dovecot where the mailboxes are,\n"
+          "and the people, who answer by swaks.")
+    secret = rig.secret_file("secret", PASSWORD)
+    rig.host.add(*(address for address, _ in SENDERS))
+    for address, name in SENDERS:
+        shown(rig, "mailbox", "add", address, "--provider", "acme", "--set", f"name={name}",
+              "--secret-file", secret, "--zone", "Europe/Berlin")
+    shown(rig, "mailbox", "list")
+    plan = {person: ON_REAL_SERVERS.get(i % 15, ("nothing", 0))
+            for i, person in enumerate(everyone(args.people))}
+    answering = People(rig, plan)
+    yaml, csv = campaign_files(rig, args.people)
+    name = "Backend engineers, Berlin"
+    shown(rig, "campaign", "create", yaml, "--people", csv)
+    shown(rig, "campaign", "preview", name, "--limit", "1")
+    shown(rig, "campaign", "start", name)
+    campaign = next(c for c in rig.api("GET", "/v1/campaigns")["campaigns"])["id"]
+    metrics = rig.play(campaign, answering, after=86400_000, before=Progress(rig, campaign))
+    shown(rig, "campaign", "show", name)
+    shown(rig, "reply", "list")
+    replied = next((person for what, person, _, _ in answering.deeds if what == "reply"), None)
+    if replied:
+        shown(rig, "explain", replied)
+    judge = Judge(rig, answering, [address for address, _ in SENDERS], 3)
+    judge.all(metrics)
+    deeds = collections.Counter(what for what, _, _, _ in answering.deeds)
+    print("\nWhat Postfix logged, and what lies in the mailboxes:")
+    print(f"  {sum(map(len, judge.by_person.values()))} mails taken for {len(judge.by_person)} people; "
+          + ", ".join(f"{count} {what}" for what, count in sorted(deeds.items())))
+    print("  keywords in the mailboxes: "
+          + ", ".join(f"{word}: {count}" for word, count in sorted(keywords(rig).items())))
+    adds_up(metrics)
+    verdict(judge.faults)
 
 
 if __name__ == "__main__":

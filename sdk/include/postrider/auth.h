@@ -29,7 +29,8 @@ struct rider_setting { /* one config key; forms build from these     */
     size_t size;
     const char *key, *label, *fallback;
     bool required, secret; /* secret: kept sealed, never handed over     */
-    bool of_mailbox;       /* asked for each mailbox, not per provider   */
+    bool of_mailbox;       /* asked for each mailbox, not per provider; by
+                              the one named "user" the host logs in      */
 };
 struct rider_mailbox { /* lent to a session until it closes          */
     size_t size;

@@ -164,6 +164,18 @@ static bool same_reach(const struct box *box, const struct box *other, int32_t s
                                       strcmp(box->mailbox.tenant, other->mailbox.tenant) == 0);
 }
 
+/* true: it is asked again soon, with a token that answers what was wanted of it. */
+static bool refused(struct box *box, const struct rider_failure *failure)
+{
+    struct mailboxes *mailboxes = box->engine->options.mailboxes;
+    const char *why = failure->detail ? failure->detail : "The provider refused our credentials.";
+
+    if (failure->claims)
+        return mailbox_challenged(mailboxes, box->id, why, failure->claims);
+    mailbox_refused(mailboxes, box->id, why);
+    return false;
+}
+
 void box_hold(struct box *box, const struct rider_failure *failure, unsigned failures)
 {
     int64_t wait = MUTANT(throttle_ignored)    ? 0
@@ -174,9 +186,8 @@ void box_hold(struct box *box, const struct rider_failure *failure, unsigned fai
     struct box *other;
 
     if (failure->kind == RIDER_AUTH && failure->scope == RIDER_MAILBOX) {
-        mailbox_refused(box->engine->options.mailboxes, box->id,
-                        failure->detail ? failure->detail
-                                        : "The provider refused our credentials.");
+        if (refused(box, failure))
+            until = clock_wall() + CHALLENGE_MS;
         hold_one(box, RIDER_HOLDS_SEND | RIDER_HOLDS_LIST | RIDER_HOLDS_LABEL, until);
         return;
     }

@@ -29,6 +29,7 @@ enum {
     WORK_BATCH = 50,         /* messages labelled by one request */
     BACKOFF_MIN_MS = 5000,
     BACKOFF_MAX_MS = 3600000,
+    CHALLENGE_MS = 1000, /* until it is asked again with a token that answers a challenge */
     NEIGHBOUR_MS = 60000 /* what one mailbox's failure may hold up others, unless told how long */
 };
 

@@ -272,6 +272,7 @@ static char *authorize_url(struct mailboxes *mailboxes, const struct mailbox *ma
 {
     const char *client = provider_setting(mailboxes->providers, mailbox->provider, "client_id");
     auto_free char *redirect = redirect_uri(mailboxes, mailbox->provider);
+    auto_free char *claims = claims_load(mailboxes, mailbox->id);
     auto_buf struct buf query = {0}, challenge = {0};
 
     challenge_of(connect->verifier, &challenge);
@@ -283,6 +284,8 @@ static char *authorize_url(struct mailboxes *mailboxes, const struct mailbox *ma
     form_add(&query, "code_challenge", buf_text(&challenge));
     form_add(&query, "code_challenge_method", "S256");
     form_add(&query, "login_hint", mailbox->address);
+    if (claims)
+        form_add(&query, "claims", claims);
     add_parameters(&query, oauth, connect->early);
     return mem_printf("%s%c%s", oauth->authorize_url, strchr(oauth->authorize_url, '?') ? '&' : '?',
                       buf_text(&query));
@@ -533,6 +536,8 @@ static int keep_apply(struct store_txn *txn, void *arg)
     r = store_mailbox_put(txn, &mailbox);
     if (r == 0)
         r = store_grant_put(txn, mailbox.id, buf_bytes(&exchange->sealed));
+    if (r == 0)
+        r = claims_forget(txn, mailbox.id);
     if (r == 0) {
         r = store_pulse_get(txn, mailbox.id, &pulse);
         if (r == -ENOENT || (r == 0 && !pulse.since)) {

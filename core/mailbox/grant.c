@@ -35,6 +35,32 @@ void account_set(struct account *account, const char *access, int64_t expires_in
     account->good_until = clock_wall() + lives - margin;
 }
 
+/* As long as the same renewal would meet the same refusal. */
+static const int64_t ANSWERED_MS = 10 * 60 * 1000LL;
+
+bool account_challenge(struct mailboxes *mailboxes, uint64_t id, const char *claims)
+{
+    struct account *account = account_of(mailboxes, id, true);
+    int64_t now = clock_wall();
+
+    if (account->claims && strcmp(account->claims, claims) == 0)
+        return true; /* under way */
+    if (account->answered && strcmp(account->answered, claims) == 0 &&
+        account->answered_at + ANSWERED_MS > now && account->answered_at <= now)
+        return false;
+    mem_str_set(&account->claims, claims);
+    mem_wipe_str(&account->access);
+    return true;
+}
+
+static void challenge_over(struct account *account)
+{
+    free(account->answered);
+    account->answered = account->claims;
+    account->claims = NULL;
+    account->answered_at = clock_wall();
+}
+
 void account_forget(struct mailboxes *mailboxes, uint64_t id)
 {
     struct account *account = map_get_u64(&mailboxes->accounts, id);
@@ -150,6 +176,7 @@ struct refresh {
     struct buf before; /* the sealed grant it was made with */
     struct token_answer answer;
     struct buf sealed; /* the grant after it, where the provider rotates */
+    bool carried;      /* the account's claims */
 };
 
 static void refresh_free(struct refresh *refresh)
@@ -174,6 +201,8 @@ void account_free(void *arg)
     account->dropped = false;
     serve_failure(account, RIDER_CANCELLED, RIDER_MAILBOX, -1, "postrider is stopping");
     mem_wipe_str(&account->access);
+    free(account->claims);
+    free(account->answered);
     free(account->user);
     free(account);
 }
@@ -229,9 +258,21 @@ static void refresh_refused(struct refresh *refresh)
             mem_printf("%s: %s", refresh->answer.error,
                        failure.detail ? failure.detail : "its owner must consent again");
 
-        mailbox_refused(mailboxes, refresh->mailbox.id, why);
+        refuse_for_good(mailboxes, refresh->mailbox.id, why,
+                        refresh->answer.claims ? refresh->answer.claims : refresh->account->claims);
+        /* Whoever is refused here, another of the same organisation may well be welcome. */
+        failure.scope = RIDER_MAILBOX;
     }
+    if (refresh->carried)
+        challenge_over(refresh->account);
     refresh_over(refresh, &failure);
+}
+
+static void renewed(struct refresh *refresh)
+{
+    account_set(refresh->account, refresh->answer.access, refresh->answer.expires_in);
+    if (refresh->carried)
+        challenge_over(refresh->account);
 }
 
 static int rotate_apply(struct store_txn *txn, void *arg)
@@ -257,7 +298,7 @@ static void rotated(void *arg, int status)
         return;
     }
     if (status == 0)
-        account_set(refresh->account, refresh->answer.access, refresh->answer.expires_in);
+        renewed(refresh);
     refresh_over(refresh, NULL);
 }
 
@@ -289,7 +330,7 @@ static void refreshed(void *arg, const struct http_response *response)
     } else if (refresh->answer.error) {
         refresh_refused(refresh);
     } else if (!refresh->answer.refresh) {
-        account_set(refresh->account, refresh->answer.access, refresh->answer.expires_in);
+        renewed(refresh);
         refresh_over(refresh, NULL);
     } else if (grant_seal(mailboxes, refresh->mailbox.id, refresh->answer.refresh,
                           &refresh->sealed) < 0) {
@@ -320,6 +361,9 @@ static int32_t refresh_form(struct mailboxes *mailboxes, struct refresh *refresh
     form_reserve(form, buf_text(&token));
     form_add(form, "grant_type", "refresh_token");
     form_add(form, "refresh_token", buf_text(&token));
+    refresh->carried = refresh->account->claims != NULL;
+    if (refresh->carried)
+        form_add(form, "claims", refresh->account->claims);
     if (form_add_client(mailboxes, refresh->mailbox.provider, form, error) == 0)
         return 0;
     log_error("%s", buf_text(error));
@@ -419,6 +463,7 @@ struct credential_source mailboxes_credentials(struct mailboxes *mailboxes)
 struct revoking {
     void (*over)(void *arg, bool ended, const char *said);
     void *arg;
+    char *said; /* where it could not be done */
 };
 
 static void revoked(void *arg, const struct http_response *response)
@@ -429,9 +474,8 @@ static void revoked(void *arg, const struct http_response *response)
     if (response->status == 200 || response->status == 400)
         revoking->over(revoking->arg, true, "The grant was revoked at the provider.");
     else
-        revoking->over(revoking->arg, false,
-                       "The provider could not be told; its owner can remove the access in the "
-                       "account's settings.");
+        revoking->over(revoking->arg, false, revoking->said);
+    free(revoking->said);
     free(revoking);
 }
 
@@ -439,10 +483,16 @@ static void not_revoked(void *arg)
 {
     struct revoking *revoking = arg;
 
-    revoking->over(revoking->arg, false,
-                   "This provider has no way to revoke one grant; its owner can remove the access "
-                   "in the account's settings.");
+    revoking->over(revoking->arg, false, revoking->said);
+    free(revoking->said);
     free(revoking);
+}
+
+/* What is said where nothing can be revoked, and of a provider that could not be told. */
+static char *by_hand(const char *why, const struct rider_oauth *oauth)
+{
+    return mem_printf("%s; its owner can remove the access %s.", why,
+                      oauth && oauth->removal ? oauth->removal : "in the account's settings");
 }
 
 void grant_revoke(struct mailboxes *mailboxes, const char *provider, int32_t access,
@@ -453,9 +503,10 @@ void grant_revoke(struct mailboxes *mailboxes, const char *provider, int32_t acc
     struct rider_oauth *oauth = NULL;
     auto_wiped_buf struct buf form = {0};
 
-    *revoking = (struct revoking){over, arg};
+    *revoking = (struct revoking){over, arg, NULL};
     if (provider_oauth(mailboxes->providers, provider, (enum rider_access)access, &oauth) < 0 ||
         !oauth->revoke_url) {
+        revoking->said = by_hand("This provider has no way to revoke one grant", oauth);
         loop_post(mailboxes->options.loop, not_revoked, revoking);
     } else {
         struct http_request request = {.method = "POST",
@@ -465,6 +516,7 @@ void grant_revoke(struct mailboxes *mailboxes, const char *provider, int32_t acc
                                        .secret_body = true,
                                        .replayable = true};
 
+        revoking->said = by_hand("The provider could not be told", oauth);
         form_reserve(&form, token);
         form_add(&form, "token", token);
         request.body = buf_bytes(&form);

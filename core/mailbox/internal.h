@@ -25,6 +25,9 @@ struct account { /* a mailbox's tokens, in memory only */
     struct mailboxes *owner;
     uint64_t id;
     char *access;            /* wiped when replaced */
+    char *claims;            /* what the next renewal is to carry; or NULL */
+    char *answered;          /* what the last one that did carried, */
+    int64_t answered_at;     /* and when (wall) */
     int64_t good_until;      /* wall; some time before it expires */
     bool refreshing;         /* somebody will come and serve the waiters */
     bool provisional;        /* of a consent that is being looked at; can't be renewed */
@@ -58,7 +61,7 @@ struct mailboxes {
 struct token_answer {
     char *access, *refresh, *scope, *id_token; /* wiped by token_answer_finish */
     int64_t expires_in;                        /* ms */
-    char *error, *suberror, *description;
+    char *error, *suberror, *description, *claims;
 };
 extern const char *const form_headers[]; /* of a request with one */
 void form_add(struct buf *form, const char *name, const char *value);
@@ -90,6 +93,8 @@ char *random_text(size_t bytes);                              /* base64url; free
 struct account *account_of(struct mailboxes *mailboxes, uint64_t id, bool make);
 void account_set(struct account *account, const char *access, int64_t expires_in);
 void account_forget(struct mailboxes *mailboxes, uint64_t id);
+/* Whether a renewal that carries these claims is worth making: then the next one does. */
+bool account_challenge(struct mailboxes *mailboxes, uint64_t id, const char *claims);
 void account_drop(struct mailboxes *mailboxes, uint64_t id); /* also when somebody waits for it */
 void account_free(void *account);
 int grant_seal(struct mailboxes *mailboxes, uint64_t mailbox, const char *refresh,
@@ -190,6 +195,10 @@ char *mailbox_link(struct mailboxes *mailboxes, uint64_t mailbox, uint64_t invit
 void mailbox_wait(struct mailboxes *mailboxes, uint64_t mailbox, const char *why,
                   mailbox_done *done, void *arg);
 void mailbox_ask_again(struct mailboxes *mailboxes, uint64_t mailbox, const char *why);
+void refuse_for_good(struct mailboxes *mailboxes, uint64_t mailbox, const char *why,
+                     const char *claims);
+char *claims_load(struct mailboxes *mailboxes, uint64_t mailbox); /* NULL: none; freed */
+int claims_forget(struct store_txn *txn, uint64_t mailbox);
 int mailbox_load(struct mailboxes *mailboxes, uint64_t id, struct mailbox *mailbox_r);
 void connects_forget(struct mailboxes *mailboxes); /* at the end: states, and who is on the way */
 #endif

@@ -124,7 +124,7 @@ struct change {
     struct mailbox wanted; /* CHANGE_ADD */
     char **settings;       /* CHANGE_ADD, of a mailbox by secret; kept once there is a key */
     bool by_secret;
-    struct buf sealed; /* the settings */
+    struct buf sealed; /* the settings; CHANGE_REFUSED: what the next sign-in must satisfy */
     char *why;
     int64_t now;
     mailbox_done *done;
@@ -191,6 +191,26 @@ static int apply_add(struct store_txn *txn, struct change *change)
     return r < 0 ? r : store_audit_add(txn, change->now, "mailbox.added", wanted->address, NULL);
 }
 
+/* No plugin's key: those are printable. */
+static const char claims_key[] = "\001claims";
+
+int claims_forget(struct store_txn *txn, uint64_t mailbox)
+{
+    return store_memory_put(txn, mailbox, claims_key, (struct bytes){NULL, 0});
+}
+
+char *claims_load(struct mailboxes *mailboxes, uint64_t mailbox)
+{
+    auto_read struct store_txn *txn = NULL;
+    auto_buf struct buf sealed = {0}, claims = {0};
+
+    if (store_read(mailboxes->options.store, &txn) < 0 ||
+        store_memory_get(txn, mailbox, claims_key, &sealed) < 0 || !sealed.len ||
+        seal_unbox(mailboxes->options.seal, mailbox, claims_key, buf_bytes(&sealed), &claims) < 0)
+        return NULL;
+    return mem_str(buf_text(&claims));
+}
+
 static int apply_disconnect(struct store_txn *txn, struct mailbox *mailbox)
 {
     int r = store_grant_del(txn, mailbox->id);
@@ -247,7 +267,9 @@ static int apply_status(struct store_txn *txn, struct change *change, struct mai
         if (mailbox->status != MAILBOX_ACTIVE && mailbox->status != MAILBOX_PAUSED)
             return -EALREADY;
         mailbox->status = MAILBOX_RECONNECT;
-        return 0;
+        return change->sealed.len
+                   ? store_memory_put(txn, change->id, claims_key, buf_bytes(&change->sealed))
+                   : 0;
     case CHANGE_WAIT:
         return apply_wait(txn, mailbox);
     case CHANGE_AGAIN:
@@ -350,7 +372,7 @@ static void change_done(void *arg, int status)
     if (status == 0 && change->settings)
         status = secret_seal(change->mailboxes, change->id, (const char *const *)change->settings,
                              NULL, &change->sealed);
-    if (status == 0 && change->sealed.len)
+    if (status == 0 && change->settings && change->sealed.len)
         mailboxes_submit(change->mailboxes, settings_apply, settings_done, change);
     else
         change_tell(change, status);
@@ -442,15 +464,33 @@ void mailbox_pause(struct mailboxes *mailboxes, uint64_t mailbox, bool paused, m
     change_submit(change);
 }
 
-void mailbox_refused(struct mailboxes *mailboxes, uint64_t mailbox, const char *why)
+void refuse_for_good(struct mailboxes *mailboxes, uint64_t mailbox, const char *why,
+                     const char *claims)
 {
     struct change *change = change_new(mailboxes, CHANGE_REFUSED, mailbox, NULL, NULL);
 
     account_forget(mailboxes, mailbox);
+    if (claims)
+        seal_box(mailboxes->options.seal, mailbox, claims_key,
+                 (struct bytes){claims, strlen(claims)}, &change->sealed);
     change->why = mem_str(why ? why : "The provider refused our credentials.");
     log_warn("mailbox %llu: its owner must sign in again: %s", (unsigned long long)mailbox,
              change->why);
     change_submit(change);
+}
+
+void mailbox_refused(struct mailboxes *mailboxes, uint64_t mailbox, const char *why)
+{
+    refuse_for_good(mailboxes, mailbox, why, NULL);
+}
+
+bool mailbox_challenged(struct mailboxes *mailboxes, uint64_t mailbox, const char *why,
+                        const char *claims)
+{
+    if (account_challenge(mailboxes, mailbox, claims))
+        return true;
+    refuse_for_good(mailboxes, mailbox, why, claims);
+    return false;
 }
 
 void mailbox_wait(struct mailboxes *mailboxes, uint64_t mailbox, const char *why,

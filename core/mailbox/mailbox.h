@@ -65,6 +65,11 @@ void mailbox_disconnect(struct mailboxes *mailboxes, uint64_t mailbox, mailbox_d
                         void *arg);
 /* A provider refused the credentials for good: status RECONNECT, with this sentence. */
 void mailbox_refused(struct mailboxes *mailboxes, uint64_t mailbox, const char *why);
+/* The same, where it said what the next sign-in must satisfy (failure.claims; facts 3.4). true: a
+ * renewal that carries them may do, and is made with the next token that is asked for; nobody need
+ * act. false: it was refused, and its owner's next sign-in carries them. */
+bool mailbox_challenged(struct mailboxes *mailboxes, uint64_t mailbox, const char *why,
+                        const char *claims);
 
 /* -- mailboxes that sign in with a secret: a password, or an app password ------------------
  * The secret is sealed together with the mailbox's own settings (which server it may go to), under

@@ -90,6 +90,7 @@ bool token_answer_parse(struct token_answer *answer, struct bytes body)
     if (!answer->suberror)
         answer->suberror = take_string(json, "suberror");
     answer->description = take_string(json, "error_description");
+    answer->claims = take_string(json, "claims");
     answer->expires_in = 3600 * 1000;
     if (json_object_object_get_ex(json, "expires_in", &expires)) {
         int64_t seconds = json_object_get_int64(expires);
@@ -110,6 +111,7 @@ void token_answer_finish(struct token_answer *answer)
     free(answer->error);
     free(answer->suberror);
     free(answer->description);
+    free(answer->claims);
     *answer = (struct token_answer){0};
 }
 

@@ -184,6 +184,7 @@ bool copy_oauth(struct arena *arena, struct rider_oauth *to, const struct rider_
     to->token_url = arena_text(arena, to->token_url);
     to->revoke_url = arena_text(arena, to->revoke_url);
     to->admin_consent_url = arena_text(arena, to->admin_consent_url);
+    to->removal = arena_text(arena, to->removal);
     to->authorize_params = arena_list(arena, to->authorize_params ? to->authorize_params : none);
     to->scopes = arena_list(arena, to->scopes ? to->scopes : none);
     to->origins = arena_list(arena, to->origins ? to->origins : none);

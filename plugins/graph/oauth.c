@@ -59,6 +59,8 @@ bool graph_oauth(const struct rider_host *host, enum rider_access access, struct
                   : access == RIDER_ACCESS_HEADERS ? headers_scopes
                                                    : send_scopes,
         .origins = origins,
+        .removal = "at https://myapps.microsoft.com (a work or school account) or "
+                   "https://account.live.com/consent/Manage (a personal one)",
     };
     return access == RIDER_ACCESS_SEND || access == RIDER_ACCESS_HEADERS ||
            access == RIDER_ACCESS_FULL;

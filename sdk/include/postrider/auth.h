@@ -24,6 +24,8 @@ struct rider_oauth { /* OAuth 2.0 code flow with PKCE (S256)       */
     const char *const *scopes;
     const char *const *origins; /* the only ones an authorized request may go
                                    to: "https://gmail.googleapis.com"         */
+    const char *removal;        /* where an account's owner takes the access back by
+                                   hand, as a sentence goes on: "at https://..."; or NULL */
 };
 struct rider_setting { /* one config key; forms build from these     */
     size_t size;

@@ -276,14 +276,128 @@ static void test_waits_over_a_restart(void **state)
     becomes_active(added.mailbox);
 }
 
+/* -- claims (facts 3.4) --------------------------------------------------------------- */
+
+static int me(const char *token)
+{
+    struct visit visit = {0};
+    auto_free char *url = mem_printf("%s/v1.0/me", rig.http);
+    auto_free char *value = mem_printf("Bearer %s", token);
+    struct http_request request = {.method = "GET", .url = url, .authorization = value};
+
+    http_start(rig.client, &request, rig_visited, &visit);
+    rig_wait(&visit.count);
+    return visit.status;
+}
+
+static uint64_t connected(void)
+{
+    struct told added = add(CAT);
+
+    assert_int_equal(sign_in(added.text, false).outcome, CONNECT_DONE);
+    return added.mailbox;
+}
+
+#define CLAIMS "{\"access_token\":{\"nbf\":{\"essential\":true}}}"
+
+static void test_challenge_is_answered_by_a_renewal(void **state)
+{
+    uint64_t id = connected();
+    struct got got = rig_token_of(id, NULL);
+
+    (void)state;
+    assert_int_equal(me(got.token), 200);
+    rig_tell("{'do': 'microsoft.claims', 'account': '" CAT "'}");
+    assert_int_equal(me(got.token), 401);
+    got = rig_token_of(id, got.token); /* a renewal without them does not do */
+    assert_int_equal(me(got.token), 401);
+    assert_true(mailbox_challenged(rig.mailboxes, id, "wanted", CLAIMS));
+    assert_true(mailbox_challenged(rig.mailboxes, id, "wanted", CLAIMS)); /* it is under way */
+    got = rig_token_of(id, NULL);
+    assert_int_equal(me(got.token), 200);
+    rig_settle();
+    assert_int_equal(rig_status(id), MAILBOX_ACTIVE);
+    /* still refused after that: its owner must come */
+    assert_false(mailbox_challenged(rig.mailboxes, id, "wanted", CLAIMS));
+    rig_settle();
+    assert_int_equal(rig_status(id), MAILBOX_RECONNECT);
+}
+
+static void test_challenge_needs_its_owner(void **state)
+{
+    uint64_t id = connected();
+    struct told invited;
+    struct seen go;
+
+    (void)state;
+    rig_tell("{'do': 'microsoft.claims', 'account': '" CAT "', 'interactive': true}");
+    assert_true(mailbox_challenged(rig.mailboxes, id, "wanted", CLAIMS));
+    assert_int_equal(rig_token_of(id, NULL).kind, RIDER_AUTH);
+    rig_settle();
+    assert_int_equal(rig_status(id), MAILBOX_RECONNECT);
+    invited = rig_do(mailbox_invite, id);
+    go = rig_go(invited.text);
+    assert_non_null(strstr(go.location, "&claims=%7B"));
+    assert_int_equal(sign_in(invited.text, false).outcome, CONNECT_DONE);
+    assert_int_equal(me(rig_token_of(id, NULL).token), 200);
+    invited = rig_do(mailbox_invite, id);
+    go = rig_go(invited.text);
+    assert_null(strstr(go.location, "claims=")); /* that is satisfied */
+}
+
+static void test_consent_withdrawn_reaches_one_mailbox(void **state)
+{
+    uint64_t id = connected();
+
+    (void)state;
+    rig_tell("{'do': 'microsoft.demand', 'account': '" CAT "', 'what': 'consent'}");
+    rig_later(3 * 3600 * 1000);
+    assert_int_equal(rig_token_of(id, NULL).kind, RIDER_AUTH);
+    rig_settle();
+    assert_int_equal(rig_status(id), MAILBOX_RECONNECT);
+}
+
+static void test_rotated_before_use(void **state)
+{
+    uint64_t id = connected();
+    auto_wiped_buf struct buf before = {0}, after = {0};
+
+    (void)state;
+    assert_int_equal(grant_unseal(rig.mailboxes, id, &before), 0);
+    rig_later(3 * 3600 * 1000);
+    assert_int_equal(rig_token_of(id, NULL).kind, 0);
+    assert_int_equal(grant_unseal(rig.mailboxes, id, &after), 0);
+    assert_string_not_equal(buf_text(&before), buf_text(&after));
+}
+
+static void test_disconnect_says_where_it_is_removed(void **state)
+{
+    uint64_t id = connected();
+    struct told told = rig_do(mailbox_disconnect, id);
+
+    (void)state;
+    assert_int_equal(told.status, 0);
+    assert_non_null(strstr(told.text, "https://myapps.microsoft.com"));
+    assert_false(rig_has_grant(id));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_graph, rig_teardown)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_connected_without_an_admin), TEST(test_waits_and_goes_on_by_itself),
-        TEST(test_consented_elsewhere),        TEST(test_who_has_not_signed_in_is_asked_again),
-        TEST(test_foreign_and_refused),        TEST(test_another_account_early),
-        TEST(test_sign_in_ended_meanwhile),    TEST(test_waits_over_a_restart),
+        TEST(test_connected_without_an_admin),
+        TEST(test_waits_and_goes_on_by_itself),
+        TEST(test_consented_elsewhere),
+        TEST(test_who_has_not_signed_in_is_asked_again),
+        TEST(test_foreign_and_refused),
+        TEST(test_another_account_early),
+        TEST(test_sign_in_ended_meanwhile),
+        TEST(test_waits_over_a_restart),
+        TEST(test_challenge_is_answered_by_a_renewal),
+        TEST(test_challenge_needs_its_owner),
+        TEST(test_consent_withdrawn_reaches_one_mailbox),
+        TEST(test_rotated_before_use),
+        TEST(test_disconnect_says_where_it_is_removed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

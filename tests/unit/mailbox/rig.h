@@ -527,7 +527,7 @@ struct got {
     int count, order;
     int32_t kind;
     int64_t retry;
-    char token[256], detail[256];
+    char token[4096], detail[256];
 };
 static int rig_order;
 

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+enum { REFUSED_TRIES = 10, BROKEN_TRIES = 30 }; /* a good hour; a day: each waits longer */
+
 /* -- after a start: what was open when the last process ended --------------------------------- */
 
 void recover_start(struct box *box)
@@ -45,6 +47,7 @@ struct question {
     unsigned tries;
     int32_t grade;
     bool had_draft, kept; /* kept: it never came to leaving */
+    bool proves;          /* absence is proof: so it was minted, and so it still is */
     char *marker, *message_id, *provider_id, *thread_id, *from, *to, *subject;
     int64_t minted_at;
 };
@@ -186,13 +189,21 @@ static void discard(struct question *question, const struct rider_sent *found)
     outcome_commit(outcome);
 }
 
+/* A grant, or a setting, that was another when it was minted proves nothing now. */
+static bool proves(const struct question *question)
+{
+    return question->grade == GRADE_FENCED ||
+           (question->grade == GRADE_OBSERVED && question->proves &&
+            (provider_session_can(question->box->session) & RIDER_CAN_FIND));
+}
+
 static void absent(struct question *question)
 {
     if (question->kept) {
         conclude_not_sent(question, "It had not left when we stopped, so it is planned anew.");
         return;
     }
-    if (question->grade == GRADE_AT_MOST_ONCE) {
+    if (!proves(question)) {
         conclude_uncertain(question, "This mailbox can't prove that a mail was not sent.");
         return;
     }
@@ -201,6 +212,19 @@ static void absent(struct question *question)
         return;
     }
     conclude_not_sent(question, "It is neither in drafts nor in Sent nor in trash.");
+}
+
+/* Looking ended in doubt itself, or is refused again and again: a person must know. */
+static bool is_hopeless(const struct question *question, const struct rider_failure *failure)
+{
+    switch (failure->kind) {
+    case RIDER_UNCERTAIN:
+        return true;
+    case RIDER_PERMANENT:
+        return question->tries >= REFUSED_TRIES;
+    default:
+        return failure->kind == RIDER_BROKEN && question->tries >= BROKEN_TRIES;
+    }
 }
 
 static void found(void *arg, const struct provider_result *result)
@@ -219,6 +243,8 @@ static void found(void *arg, const struct provider_result *result)
         absent(question);
     } else if (failure->kind == RIDER_UNSUPPORTED) {
         conclude_uncertain(question, "The granted access does not let us look.");
+    } else if (is_hopeless(question, failure)) {
+        conclude_uncertain(question, failure->detail ? failure->detail : "It can't be looked for.");
     } else {
         ask_again(question, failure);
     }
@@ -284,6 +310,7 @@ void reconcile_start(struct box *box)
             conclude_uncertain(question, "This mailbox's access does not let us look into Sent.");
         return;
     }
+    question->proves = provider_session_can(box->session) & RIDER_CAN_FIND;
     message = question_message(question);
     provider_find(box->session, &message, box_patience(box), found, question);
 }

@@ -2,7 +2,8 @@
  *
  * `script` names a file of lines "operation how": what is not there works. how: ok, none (an end
  * without ids), transient, permanent, absent, uncertain, unsupported, throttled, tenant, service,
- * hang. "can NUMBER" is what it can. `notes` names a file that a line is added to a call. */
+ * hang. "can NUMBER" is what it can, else all but find's proof. `notes` names a file that a line is
+ * added to a call. */
 #include "postrider/ext/push.h"
 #include "postrider/provider.h"
 
@@ -82,7 +83,7 @@ static uint32_t told_can_now(struct rider_session *session)
     char how[32];
 
     ask(session, "can", how);
-    return strcmp(how, "ok") == 0 ? ~0u : (uint32_t)strtoul(how, NULL, 0);
+    return strcmp(how, "ok") == 0 ? ~(uint32_t)RIDER_CAN_FIND : (uint32_t)strtoul(how, NULL, 0);
 }
 
 /* true: the script has it end otherwise. */
@@ -300,7 +301,8 @@ static const struct rider_limits limits = {.size = sizeof(limits), .in_flight = 
 static const struct rider_provider told = {
     .size = sizeof(told),
     .minor = RIDER_MINOR,
-    .can = RIDER_CAN_SEND | RIDER_CAN_LIST | RIDER_CAN_LABEL | RIDER_CAN_LOOK | RIDER_CAN_FILE,
+    .can = RIDER_CAN_SEND | RIDER_CAN_LIST | RIDER_CAN_LABEL | RIDER_CAN_FIND | RIDER_CAN_LOOK |
+           RIDER_CAN_FILE,
     .auth = RIDER_AUTH_OAUTH,
     .settle = 1000,
     .id = "told",

@@ -31,6 +31,8 @@ struct find {
     char *next; /* the path of the page after this */
     struct wire_message suspects[SUSPECTS_MAX];
     size_t suspect_count, reading; /* whose whole mail is being read */
+    bool crowded;                  /* there were more of them than are kept */
+    bool astray;                   /* the page after this is not to be followed */
 };
 
 static const struct shelf {
@@ -143,16 +145,11 @@ static bool looks_alike(const struct find *it, const struct wire_message *messag
 /* ---- whole mails ------------------------------------------------------------------------------
  */
 
-static bool carries_marker(const struct find *it, struct rider_bytes mail)
+static bool carries_marker(const struct find *it, struct rider_bytes head)
 {
-    struct rider_bytes head, rest;
-    char *marker;
-    bool ours;
+    char *marker = wire_block_value(head, "x-postrider-id");
+    bool ours = same_word(marker, it->marker);
 
-    if (!mail.len || !wire_divide(mail, &head, &rest))
-        return false;
-    marker = wire_block_value(head, "x-postrider-id");
-    ours = same_word(marker, it->marker);
     free(marker);
     return ours;
 }
@@ -160,10 +157,13 @@ static bool carries_marker(const struct find *it, struct rider_bytes mail)
 static void got_whole(struct graph_job *job, const struct rider_http_response *response)
 {
     struct find *it = (struct find *)job;
+    struct rider_bytes head = {NULL, 0}, rest;
 
     if (!graph_ok(response) && response->status != 404) {
         graph_job_fail_with(job, response);
-    } else if (graph_ok(response) && carries_marker(it, response->body)) {
+    } else if (graph_ok(response) && !wire_divide(response->body, &head, &rest)) {
+        graph_job_broken(job); /* what can't be read may be ours */
+    } else if (graph_ok(response) && carries_marker(it, head)) {
         found(it, &it->suspects[it->reading]);
     } else {
         it->reading++;
@@ -171,8 +171,24 @@ static void got_whole(struct graph_job *job, const struct rider_http_response *r
     }
 }
 
+/* Not following it, what is behind it would pass for absent. */
+static void leads_elsewhere(struct find *it)
+{
+    struct graph_failure failure;
+
+    graph_failure_say(&failure, RIDER_BROKEN, RIDER_MAILBOX,
+                      "Graph's list of %s goes on at another place than the configured API; it is "
+                      "not followed",
+                      it->shelf->folder);
+    graph_job_fail(&it->job, &failure);
+}
+
 static void next_page(struct find *it)
 {
+    if (it->astray) {
+        leads_elsewhere(it);
+        return;
+    }
     if (!it->next)
         it->shelf++;
     if (it->pages++ < PAGES_MAX)
@@ -215,7 +231,9 @@ static struct wire_message *look_through(struct find *it, struct wire_page *page
         *older_r = *older_r || is_older(it, message);
         if (!(it->job.session->may & GRAPH_MAY_READ)) {
             alike = !alike && looks_alike(it, message) ? message : alike;
-        } else if (is_suspect(it, message) && it->suspect_count < SUSPECTS_MAX) {
+        } else if (is_suspect(it, message) && it->suspect_count == SUSPECTS_MAX) {
+            it->crowded = true;
+        } else if (is_suspect(it, message)) {
             it->suspects[it->suspect_count++] = *message;
             *message = (struct wire_message){0};
             message->draft = !it->shelf->drafts; /* nothing is left of it here */
@@ -230,7 +248,7 @@ static void got_page(struct graph_job *job, const struct rider_http_response *re
     const char *api = job->session->api;
     struct wire_message *match;
     struct wire_page page;
-    bool older = false;
+    bool older = false, goes_on;
 
     free(it->next);
     it->next = NULL;
@@ -245,10 +263,14 @@ static void got_page(struct graph_job *job, const struct rider_http_response *re
     match = look_through(it, &page, &older);
     /* A link is followed on the configured host alone. Folders are newest first: what follows was
      * there before it was minted. */
-    if (page.next && strncmp(page.next, api, strlen(api)) == 0 && (!older || it->shelf->drafts))
+    goes_on = page.next && (!older || it->shelf->drafts);
+    if (goes_on && strncmp(page.next, api, strlen(api)) == 0 && page.next[strlen(api)] == '/')
         it->next = text_dup(page.next + strlen(api));
+    it->astray = goes_on && !it->next;
     if (match)
         found(it, match);
+    else if (it->crowded)
+        too_many(it);
     else
         read_suspects(it);
     wire_page_free(&page);
@@ -300,7 +322,10 @@ static void got_message(struct graph_job *job, const struct rider_http_response 
     } else if (wire_message_read(&message, response->body.data, response->body.len) < 0) {
         graph_job_broken(job);
     } else {
-        found(it, &message);
+        if (message.says_draft)
+            found(it, &message);
+        else /* what is not called a draft need not be sent */
+            graph_job_broken(job);
         wire_message_free(&message);
     }
 }

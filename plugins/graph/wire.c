@@ -132,6 +132,7 @@ static int take_message(struct wire_message *message, struct json_object *object
     message->conversation = text_dup(json_string(object, "conversationId"));
     message->message_id = text_dup(json_string(object, "internetMessageId"));
     message->subject = text_dup(json_string(object, "subject"));
+    message->says_draft = json_get(object, "isDraft", json_type_boolean) != NULL;
     message->draft = json_object_get_boolean(json_get(object, "isDraft", json_type_boolean));
     message->removed = json_get(object, "@removed", json_type_object) != NULL;
     message->received = take_time(object, "receivedDateTime");

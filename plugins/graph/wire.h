@@ -30,9 +30,9 @@ struct wire_message { /* message; what was not selected is NULL or 0 */
     char *from, *to;                 /* "Name <address>"; the first recipient's    */
     char *from_address, *to_address; /* bare                                       */
     char *subject;
-    char **categories; /* ends in NULL; NULL: not said                             */
-    bool draft, removed;
-    int64_t received, sent; /* Unix ms; 0: not said                                */
+    char **categories;               /* ends in NULL; NULL: not said                             */
+    bool draft, says_draft, removed; /* says_draft: whether it is one was said */
+    int64_t received, sent;          /* Unix ms; 0: not said                                */
     struct wire_header *headers;
     size_t header_count;
 };

@@ -29,6 +29,8 @@ MARKS = {"access token": b"ya29.canary-", "refresh token": b"1//canary-", "code"
 MAIL = {f"unrelated mail's {part}": b"canary-%b" % part.encode()
         for part in ("from-", "subject-", "header-", "body-", "id-", "other@", "older@")}
 
+GAVE_UP = 70  # the exit code that an abort becomes
+
 
 class Wire(http.server.BaseHTTPRequestHandler):
     """The token endpoint, overheard."""
@@ -113,6 +115,8 @@ class Heard(Rig):
         self.daemon.send_signal(signum)
         _, status = os.waitpid(self.daemon.pid, 0)
         self.daemon.returncode = -signum
+        if signum == signal.SIGABRT and os.waitstatus_to_exitcode(status) == GAVE_UP:
+            return None
         if not os.WIFSIGNALED(status) or os.WTERMSIG(status) != signum:
             return f"{signum.name}: it ended otherwise ({status})"
         return f"{signum.name}: a core was dumped" if os.WCOREDUMP(status) else None

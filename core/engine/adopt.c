@@ -97,7 +97,7 @@ static int take(struct store_txn *txn, struct listing *listing, const struct mai
                 const struct mail_headers *headers, struct message_ref ref)
 {
     const char *id = mail_header_raw(headers, "message-id", 0);
-    auto_free char *message_id = id ? mail_id_key(id) : NULL;
+    auto_free char *message_id = mail_id_bare(id);
     struct outcome outcome = {.engine = listing->engine,
                               .ref = ref,
                               .verdict = OUTCOME_SENT,

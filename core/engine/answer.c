@@ -199,6 +199,10 @@ static int put_reply(struct store_txn *txn, const struct answer *answer,
 
     if (r == 0)
         r = store_reply_put(txn, &reply);
+    if (r == -EEXIST) { /* one mail that answers two people's series: the first has it to show */
+        reply.provider_id = NULL;
+        r = store_reply_put(txn, &reply);
+    }
     if (r == 0)
         *id_r = reply.id;
     return r;
@@ -453,7 +457,7 @@ static int learn_identity(struct store_txn *txn, const struct listing *listing,
     if (r == 0 && message.state == MESSAGE_SENT && !message.final &&
         message.mailbox == listing->mailbox) {
         free(message.final_id);
-        message.final_id = mail_id_key(id);
+        message.final_id = mail_id_bare(id);
         message.final = true;
         if (!message.provider_id) /* its sending was answered without any */
             mem_str_set(&message.provider_id, item->provider_id);

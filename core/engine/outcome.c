@@ -40,7 +40,7 @@ void outcome_ids(struct outcome *outcome, const struct rider_sent *sent)
     mem_str_set(&outcome->provider_id, sent->provider_id);
     mem_str_set(&outcome->thread_id, sent->thread_id);
     free(outcome->message_id);
-    outcome->message_id = sent->message_id ? mail_id_key(sent->message_id) : NULL;
+    outcome->message_id = mail_id_bare(sent->message_id); /* its case is the recipient's affair */
     outcome->final = sent->final;
 }
 

@@ -100,22 +100,25 @@ void mail_ids_finish(struct mail_ids *ids)
     memset(ids, 0, sizeof(*ids));
 }
 
-char *mail_id_key(const char *id)
+char *mail_id_bare(const char *id)
 {
-    struct buf key = {0};
-    char *at;
+    struct buf bare = {0};
 
     if (!id)
         return NULL;
     for (; *id; id++)
         if ((unsigned char)*id > ' ' && *id != '<' && *id != '>')
-            buf_add_char(&key, *id);
-    if (key.len == 0)
-        return NULL;
-    at = strrchr(key.data, '@');
+            buf_add_char(&bare, *id);
+    return bare.len ? buf_take(&bare) : NULL;
+}
+
+char *mail_id_key(const char *id)
+{
+    char *key = mail_id_bare(id), *at = key ? strrchr(key, '@') : NULL;
+
     if (at)
         text_lower(at);
-    return buf_take(&key);
+    return key;
 }
 
 bool mail_id_same(const char *a, const char *b)

@@ -24,8 +24,10 @@ void mail_ids_scan(struct mail_ids *ids, const char *value);
 void mail_ids_answered(struct mail_ids *ids, const struct mail_headers *headers);
 void mail_ids_finish(struct mail_ids *ids);
 
-/* The form to store and to look up by: no brackets, no blanks, the domain lower-cased, the left
- * side untouched. The caller frees it. NULL for an id that has nothing in it. */
+/* The form to keep, and to write into In-Reply-To: no brackets, no blanks. The caller frees it.
+ * NULL for an id that has nothing in it. */
+char *mail_id_bare(const char *id);
+/* The form to look up by: the same, and the domain lower-cased. */
 char *mail_id_key(const char *id);
 /* Whether both are the same id: left side exact, domain folded, brackets or none. */
 bool mail_id_same(const char *a, const char *b);

@@ -1,8 +1,11 @@
 /* store/messages.c: messages, which of them are open, the identities they are known by, and their
  * sealed bytes while those are needed. */
+#include "base/mem.h"
+#include "base/text.h"
 #include "store/txn.h"
 
 #include <errno.h>
+#include <string.h>
 
 static bool is_open(const struct message *message)
 {
@@ -18,13 +21,19 @@ static bool is_open(const struct message *message)
 }
 
 /* A Message-ID is one of its kind in the world, and an answer may come to another mailbox of ours
- * (Reply-To); threads and ids are the mailbox's own. */
+ * (Reply-To); threads and ids are the mailbox's own. A Message-ID is kept as it was sent, and found
+ * whatever the case of its domain. */
 static void identity_prefix(struct store_txn *txn, struct key *key, uint64_t mailbox,
                             enum identity_kind kind, const char *text)
 {
+    auto_free char *folded = mem_str(text);
+    char *at = kind == IDENTITY_MESSAGE_ID ? strrchr(folded, '@') : NULL;
+
     if (kind == IDENTITY_MESSAGE_ID)
         mailbox = 0;
-    key_hash(txn, key_u8(key_u64(key, mailbox), (uint8_t)kind), "identity", text);
+    if (at)
+        text_lower(at);
+    key_hash(txn, key_u8(key_u64(key, mailbox), (uint8_t)kind), "identity", folded);
 }
 
 /* Each message stands under its identities by itself, and the last is taken when one is looked

@@ -22,7 +22,7 @@ enum {
 };
 
 #define FIELDS                                                                                     \
-    "id,conversationId,internetMessageId,from,toRecipients,subject,receivedDateTime,"              \
+    "id,internetMessageId,from,toRecipients,subject,receivedDateTime,"                             \
     "sentDateTime,isDraft,categories,internetMessageHeaders"
 
 struct entry { /* a message to hand over */
@@ -80,17 +80,10 @@ static int32_t where_of(const char *folder)
     return strcmp(folder, "deleteditems") == 0 ? RIDER_TRASH : RIDER_INBOUND;
 }
 
-/* Exchange puts mails of equal subject into one conversation though they have nothing to do with
- * each other (facts 4.3): it counts for what says itself that it answers something. */
-static const char *thread_of(const struct wire_message *message, int32_t where)
-{
-    bool answers = wire_header(message, "In-Reply-To") || wire_header(message, "References");
-
-    return where == RIDER_OUTBOUND || answers ? message->conversation : NULL;
-}
-
-/* An entry does not say whether the mail came or changed. What is known by now is passed over when
- * it arrives again, so its categories are told once more by themselves. */
+/* No conversation is told: Exchange puts mails of equal subject into one though they have nothing
+ * to do with each other, and an answer can get another (facts 4.3). An entry does not say whether
+ * the mail came or changed: what is known by now is passed over when it arrives again, so its
+ * categories are told once more by themselves. */
 static bool hand_over(struct list *it, const struct entry *entry)
 {
     const struct rider_host *host = it->job.session->host;
@@ -102,7 +95,6 @@ static bool hand_over(struct list *it, const struct entry *entry)
         .change = RIDER_ARRIVED,
         .where = where,
         .provider_id = message->id,
-        .thread_id = thread_of(message, where),
         .labels = it->want & RIDER_WANT_LABELS ? (const char *const *)message->categories : NULL,
         .received = message->received,
         .report_type = entry->report.type,

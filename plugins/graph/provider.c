@@ -127,7 +127,7 @@ static uint32_t graph_can_now(struct rider_session *session)
     if (may & GRAPH_MAY_SEND)
         can |= RIDER_CAN_SEND;
     if (may & GRAPH_MAY_LIST)
-        can |= RIDER_CAN_LIST | RIDER_CAN_THREAD | (drafts ? RIDER_CAN_FIND : RIDER_CAN_LOOK);
+        can |= RIDER_CAN_LIST | (drafts ? RIDER_CAN_FIND : RIDER_CAN_LOOK);
     if (may & GRAPH_MAY_READ)
         can |= RIDER_CAN_READ | RIDER_CAN_REPORT;
     if (drafts)
@@ -177,7 +177,7 @@ static const struct rider_provider graph = {
     .size = sizeof(struct rider_provider),
     .minor = RIDER_MINOR,
     .can = RIDER_CAN_SEND | RIDER_CAN_LIST | RIDER_CAN_LABEL | RIDER_CAN_READ | RIDER_CAN_STAGE |
-           RIDER_CAN_FIND | RIDER_CAN_THREAD | RIDER_CAN_REPORT | RIDER_CAN_LOOK,
+           RIDER_CAN_FIND | RIDER_CAN_REPORT | RIDER_CAN_LOOK,
     .auth = RIDER_AUTH_OAUTH,
     .settle = 300000, /* a draft was seen to linger after its 202, and a sent mail to come late */
     .id = "graph",

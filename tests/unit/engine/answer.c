@@ -24,10 +24,11 @@ static bool is_done(void *arg)
     return ((struct recorded *)arg)->done;
 }
 
-static void answer(uint64_t mailbox, const char *provider_id, const char *message_id, int32_t kind)
+static void answer_of(uint64_t enrolment, uint64_t mailbox, const char *provider_id,
+                      const char *message_id, int32_t kind)
 {
     struct recorded recorded = {.answer = {.mailbox = mailbox,
-                                           .enrolment = 1,
+                                           .enrolment = enrolment,
                                            .kind = kind,
                                            .received = clock_wall(),
                                            .now = clock_wall(),
@@ -37,6 +38,11 @@ static void answer(uint64_t mailbox, const char *provider_id, const char *messag
 
     store_submit(rig.store, record, is_recorded, &recorded);
     assert_true(rig_until(is_done, &recorded));
+}
+
+static void answer(uint64_t mailbox, const char *provider_id, const char *message_id, int32_t kind)
+{
+    answer_of(1, mailbox, provider_id, message_id, kind);
 }
 
 /* How many replies there are; and which of them the provider's id names. */
@@ -79,10 +85,25 @@ static void test_followed(void **state)
     assert_int_equal(replies(ana, "INBOX/7/8", &moved), 5);
 }
 
+/* References can name mails to two people: both have answered, and the listing goes on. */
+static void test_answers_two(void **state)
+{
+    uint64_t ana = rig_mailbox(ANA, "told", NULL), id;
+
+    (void)state;
+    rig_campaign(ANA, "pat@example.com\nsam@example.com\n");
+    rig_wait_noted("send ", 2);
+    answer_of(1, ana, "INBOX/7/4", "r1@example.com", REPLY_HUMAN);
+    answer_of(2, ana, "INBOX/7/4", "r1@example.com", REPLY_HUMAN);
+    assert_int_equal(replies(ana, "INBOX/7/4", &id), 2);
+    assert_int_equal(id, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_followed, rig_setup, rig_teardown),
+        cmocka_unit_test_setup_teardown(test_answers_two, rig_setup, rig_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

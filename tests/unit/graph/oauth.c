@@ -178,8 +178,8 @@ static void what_was_granted_counts(void **state)
 
     fake_init(&fake, fake_full_scopes);
     assert_int_equal(fake.provider->can_now(fake.session),
-                     RIDER_CAN_SEND | RIDER_CAN_LIST | RIDER_CAN_THREAD | RIDER_CAN_FIND |
-                         RIDER_CAN_READ | RIDER_CAN_REPORT | RIDER_CAN_STAGE | RIDER_CAN_LABEL);
+                     RIDER_CAN_SEND | RIDER_CAN_LIST | RIDER_CAN_FIND | RIDER_CAN_READ |
+                         RIDER_CAN_REPORT | RIDER_CAN_STAGE | RIDER_CAN_LABEL);
     assert_null(fake.provider->open(&fake.host, &mailbox, &why));
     assert_int_equal(why.kind, RIDER_AUTH);
     fake_finish(&fake);

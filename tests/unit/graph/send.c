@@ -103,7 +103,7 @@ static void straight_there_is_no_id(void **state)
 
     fake_init(&fake, fake_headers_scopes);
     assert_int_equal(fake.provider->can_now(fake.session),
-                     RIDER_CAN_SEND | RIDER_CAN_LIST | RIDER_CAN_THREAD | RIDER_CAN_LOOK);
+                     RIDER_CAN_SEND | RIDER_CAN_LIST | RIDER_CAN_LOOK);
     foresee(&fake, "POST /v1.0/me/sendMail", 202, "");
     fake.provider->send(fake.session, &fake.op, &message);
     assert_non_null(strstr(fake.headers, "Content-Type: text/plain\n"));

@@ -100,6 +100,7 @@ static void test_same(void **state)
     assert_false(mail_id_same("", ""));
     assert_false(mail_id_same(NULL, "a@x"));
     assert_null(mail_id_key("<>"));
+    assert_null(mail_id_bare(" <> "));
 }
 
 int main(void)

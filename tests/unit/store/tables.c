@@ -385,6 +385,10 @@ APPLY(messages)
     assert_int_equal(store_identity_find(txn, 1, IDENTITY_MESSAGE_ID, "<CA1@mail.example>", &ref),
                      0);
     assert_int_equal(ref.step, 0);
+    assert_int_equal(store_identity_find(txn, 1, IDENTITY_MESSAGE_ID, "<CA1@MAIL.example>", &ref),
+                     0); /* it is kept as it was sent, and found whatever its domain's case */
+    assert_int_equal(store_identity_find(txn, 1, IDENTITY_MESSAGE_ID, "<ca1@mail.example>", &ref),
+                     -ENOENT);
     /* an answer to it may come to another mailbox */
     assert_int_equal(store_identity_find(txn, 2, IDENTITY_MESSAGE_ID, "<CA1@mail.example>", &ref),
                      0);

@@ -258,22 +258,38 @@ static uint32_t finds(struct provider_session *session)
     return provider_session_can(session) & RIDER_CAN_LOOK ? RIDER_CAN_LOOK : RIDER_CAN_FIND;
 }
 
+static void over_limit(struct provider_op *op, int32_t scope, int64_t wait, const char *detail)
+{
+    op_fail(op, RIDER_THROTTLED, scope, detail);
+    op->failure.retry_after = wait;
+    op->failure.holds = RIDER_HOLDS_SEND;
+}
+
 static bool within_limits(struct provider_op *op)
 {
     struct provider_session *session = op->seat->session;
-    struct provider *provider = session->provider;
+    struct budget *external =
+        session->tenant && tenant_goes_out(&op->message) ? &session->tenant->external : NULL;
     int64_t now = clock_wall(), at = provider_session_send_at(session);
 
     if (at > now) {
-        op_fail(op, RIDER_THROTTLED, RIDER_MAILBOX, "the mailbox's own sending limit is reached");
-        op->failure.retry_after = at - now;
-        op->failure.holds = RIDER_HOLDS_SEND;
+        over_limit(op, RIDER_MAILBOX, at - now, "the mailbox's own sending limit is reached");
+        return false;
+    }
+    at = external ? budget_fits_at(external, now, 1) : now;
+    if (at > now) {
+        over_limit(op, RIDER_TENANT, at - now,
+                   "the organisation's limit of recipients outside is reached for now");
         return false;
     }
     budget_spend(&session->sends, now, 1);
     budget_spend(&session->recipients, now, 1);
-    budget_spend(&provider->sends, now, 1);
-    budget_spend(&provider->recipients, now, 1);
+    EACH_SHARE (session, share, i) {
+        budget_spend(&share->sends, now, 1);
+        budget_spend(&share->recipients, now, 1);
+    }
+    if (external)
+        budget_spend(external, now, 1);
     return true;
 }
 

@@ -44,6 +44,18 @@ struct provider_set {
     struct list leaving;     /* seat.leaving: may be closed            */
 };
 
+struct share { /* what some mailboxes have together */
+    struct rider_limits limits;
+    struct budget units, sends, recipients;
+    uint32_t in_flight;
+};
+
+struct tenant { /* the mailboxes of one organisation at a provider */
+    struct provider *provider;
+    struct share share;
+    struct budget external; /* recipients outside, a day */
+};
+
 struct provider {
     struct list node;
     struct provider_set *set;
@@ -51,9 +63,10 @@ struct provider {
     struct list generations, sessions;
     struct generation *current;
     uint32_t last_number;
-    struct rider_limits limits; /* of all mailboxes together               */
-    struct budget units, sends, recipients;
-    uint32_t in_flight;
+    struct share share; /* of all mailboxes together               */
+    struct map tenants; /* name -> struct tenant                   */
+    struct rider_limits tenant_limits;
+    uint32_t tenant_external;
 };
 
 struct generation {
@@ -98,6 +111,7 @@ struct provider_session {
     struct map remembered; /* key -> struct buf: read, or written, since open */
     struct seat *seat;
     struct list seats;
+    struct tenant *tenant; /* or NULL */
     struct rider_limits limits;
     struct budget units, sends, recipients;
     uint32_t send_cost; /* the most units that a send's one request took so far */
@@ -222,12 +236,27 @@ void set_turn(void *set); /* the timer's */
 
 /* -- provider.c, session.c -------------------------------------------------------------------- */
 struct provider *set_find(struct provider_set *set, const char *name, struct buf *error);
-int provider_limits(struct provider *provider, char *const *settings, struct buf *error);
 void session_limit(struct provider_session *session); /* reads its limits again            */
 void session_left(struct provider_session *session);  /* a seat of it is gone                 */
 enum { NEWS_CAN = 1, NEWS_HINT = 2, NEWS_LOST = 4 };
 void session_news(struct provider_session *session, unsigned news);
 void session_tell(struct provider_session *session); /* in the turn                       */
+
+/* -- share.c ---------------------------------------------------------------------------------- */
+int provider_limits(struct provider *provider, char *const *settings, struct buf *error);
+void provider_limits_finish(struct provider *provider);
+struct tenant *tenant_of(struct provider *provider, const char *name); /* NULL: of none */
+bool tenant_goes_out(const struct rider_message *message);
+/* The shares of a session: its provider's, and its tenant's where it has one. */
+static inline struct share *share_at(const struct provider_session *session, size_t index)
+{
+    return index == 0                      ? &session->provider->share
+           : index == 1 && session->tenant ? &session->tenant->share
+                                           : NULL;
+}
+#define EACH_SHARE(session, share, index)                                                          \
+    for (size_t index = 0; index < 2; index++)                                                     \
+        for (struct share *share = share_at((session), index); share; share = NULL)
 
 /* -- handles.c: what a plugin may hand back, by address alone --------------------------------- */
 enum handle { HANDLE_NONE, HANDLE_OP, HANDLE_TIMER, HANDLE_HTTP, HANDLE_STREAM };

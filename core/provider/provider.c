@@ -51,9 +51,7 @@ static void free_provider(struct provider *provider)
         generation_free(generation);
     }
     list_remove(&provider->node);
-    budget_finish(&provider->units);
-    budget_finish(&provider->sends);
-    budget_finish(&provider->recipients);
+    provider_limits_finish(provider);
     free(provider->name);
     free(provider->file);
     free(provider);
@@ -140,20 +138,6 @@ static int check_provider_name(const char *name, struct buf *error)
 }
 
 /* The limits of all mailboxes together: only the config knows them. */
-int provider_limits(struct provider *provider, char *const *settings, struct buf *error)
-{
-    struct rider_limits limits = {.size = sizeof(limits)};
-    int r = limits_read((const char *const *)settings, "limits.provider.", &limits, error);
-
-    if (r < 0)
-        return r;
-    provider->limits = limits;
-    budget_set(&provider->units, limits.units, limits.per_ms ? limits.per_ms : 1000);
-    budget_set(&provider->sends, limits.sends_per_minute, 60 * 1000);
-    budget_set(&provider->recipients, limits.recipients_per_day, 24 * 60 * 60 * 1000);
-    return 0;
-}
-
 int provider_set_add(struct provider_set *set, const char *name, const char *file,
                      const char *const *settings, struct buf *error)
 {

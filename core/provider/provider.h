@@ -44,8 +44,9 @@ void provider_set_watch(struct provider_set *set, struct watchdog *watchdog);
  * the provider's part of the config. Keys that the plugin marks secret, and client_secret*, are
  * not handed to it. The host's own keys: limits.in_flight, limits.units, limits.per_ms,
  * limits.sends_per_minute, limits.recipients_per_day (each mailbox, in place of the plugin's),
- * the same under limits.provider. (all mailboxes together), settle (ms, may only raise), and for
- * lines (ext/stream.h) sasl and plain. */
+ * the same under limits.provider. (all mailboxes together) and limits.tenant. (those of one
+ * organisation, with limits.tenant.external_per_day: recipients outside the sender's domain),
+ * settle (ms, may only raise), and for lines (ext/stream.h) sasl and plain. */
 int provider_set_add(struct provider_set *set, const char *name, const char *file,
                      const char *const *settings, struct buf *error);
 

@@ -47,7 +47,8 @@ static void count_off(struct rider_http *http)
         if (http->op)
             http->op->flying--;
         session->in_flight--;
-        session->provider->in_flight--;
+        EACH_SHARE (session, share, i)
+            share->in_flight--;
     }
 }
 
@@ -91,7 +92,11 @@ static void pump_all(struct provider_session *session)
 {
     struct provider *provider = session->provider;
 
-    if (provider->limits.in_flight == 0) {
+    bool together = false;
+
+    EACH_SHARE (session, share, i)
+        together = together || share->limits.in_flight;
+    if (!together) {
         session_pump(session);
         return;
     }
@@ -289,9 +294,11 @@ static void start(struct rider_http *http)
         http->op->flying++;
     }
     session->in_flight++;
-    session->provider->in_flight++;
     budget_spend(&session->units, now, http->request.cost);
-    budget_spend(&session->provider->units, now, http->request.cost);
+    EACH_SHARE (session, share, i) {
+        share->in_flight++;
+        budget_spend(&share->units, now, http->request.cost);
+    }
     http->state = HTTP_TOKEN;
     if (http->request.authorized)
         ask_token(http, NULL);
@@ -305,20 +312,31 @@ static bool full(uint32_t in_flight, uint32_t limit)
     return limit > 0 && in_flight >= limit;
 }
 
+/* When the first that waits may start; INT64_MAX: when another has ended, who will pump again. */
+static int64_t may_start_at(struct provider_session *session, uint32_t cost, int64_t now)
+{
+    int64_t at = budget_fits_at(&session->units, now, cost);
+
+    if (full(session->in_flight, session->limits.in_flight))
+        return INT64_MAX;
+    EACH_SHARE (session, share, i) {
+        int64_t of_all = budget_fits_at(&share->units, now, cost);
+
+        if (full(share->in_flight, share->limits.in_flight))
+            return INT64_MAX;
+        at = of_all > at ? of_all : at;
+    }
+    return at;
+}
+
 void session_pump(struct provider_session *session)
 {
-    struct provider *provider = session->provider;
-
     while (!list_empty(&session->waiting)) {
         struct rider_http *http = LIST_ENTRY(session->waiting.next, struct rider_http, queue);
-        uint32_t cost = http->request.cost;
-        int64_t now = clock_wall(), at, of_all;
-        if (full(session->in_flight, session->limits.in_flight) ||
-            full(provider->in_flight, provider->limits.in_flight))
-            return; /* whoever ends will pump again */
-        at = budget_fits_at(&session->units, now, cost);
-        of_all = budget_fits_at(&provider->units, now, cost);
-        at = of_all > at ? of_all : at;
+        int64_t now = clock_wall(), at = may_start_at(session, http->request.cost, now);
+
+        if (at == INT64_MAX)
+            return;
         if (at > now) {
             loop_timer_at(session->pump, at);
             return;

@@ -99,6 +99,7 @@ int provider_session_open(struct provider_set *set, const char *name,
     list_add(&provider->sessions, &session->node);
     session->pump = loop_timer_new(set->loop, pump, session);
     copy_info(session, info);
+    session->tenant = tenant_of(provider, session->info.tenant);
     r = merge_limits(session, &session->limits, error);
     session_limit(session);
     if (r >= 0)
@@ -201,25 +202,31 @@ void provider_session_limits(const struct provider_session *session, struct ride
     *limits_r = session->limits;
 }
 
+static int64_t fits_later(struct budget *budget, int64_t now, uint64_t cost, int64_t latest)
+{
+    int64_t at = budget_fits_at(budget, now, cost);
+
+    return at > now && at > latest ? at : latest;
+}
+
 int64_t provider_session_send_at(const struct provider_session *session)
 {
     struct provider_session *own = (struct provider_session *)(uintptr_t)session;
-    struct budget *const budgets[] = {&own->sends, &own->recipients, &own->provider->sends,
-                                      &own->provider->recipients};
     int64_t now = clock_wall(), latest = 0;
 
-    struct budget *const units[] = {&own->units, &own->provider->units};
-
-    for (size_t i = 0; i < ARRAY_LEN(budgets); i++) {
-        int64_t at = budget_fits_at(budgets[i], now, 1);
-        latest = at > now && at > latest ? at : latest;
+    latest = fits_later(&own->sends, now, 1, latest);
+    latest = fits_later(&own->recipients, now, 1, latest);
+    EACH_SHARE (own, share, i) {
+        latest = fits_later(&share->sends, now, 1, latest);
+        latest = fits_later(&share->recipients, now, 1, latest);
     }
+    if (!own->send_cost)
+        return latest;
     /* A send that began would wait for its units, past its window perhaps: it had better not begin.
      */
-    for (size_t i = 0; own->send_cost && i < ARRAY_LEN(units); i++) {
-        int64_t at = budget_fits_at(units[i], now, own->send_cost);
-        latest = at > now && at > latest ? at : latest;
-    }
+    latest = fits_later(&own->units, now, own->send_cost, latest);
+    EACH_SHARE (own, share, i)
+        latest = fits_later(&share->units, now, own->send_cost, latest);
     return latest;
 }
 

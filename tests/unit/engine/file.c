@@ -70,7 +70,7 @@ static void test_given_up(void **state)
     rig_script("file transient\n");
     rig_campaign(ANA, PERSON);
     rig_wait_noted("file ", 24);
-    rig_pass(8 * 3600 * 1000);
+    rig_pass(2 * 3600 * 1000);
     assert_int_equal(rig_noted("file "), 24);
     assert_int_equal(rig_noted("send "), 1);
     assert_int_equal(rig_state(1), MESSAGE_SENT);

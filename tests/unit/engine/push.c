@@ -122,7 +122,7 @@ static void test_unsupported_is_not_asked_again(void **state)
     (void)state;
     rig_script("watch unsupported\n");
     ana = rig_mailbox(ANA, "told", NULL);
-    rig_pass(24 * 3600 * 1000);
+    rig_pass(6 * 3600 * 1000);
     assert_int_equal(rig_noted("watch "), 1);
     assert_true(rig_noted("list ") > 100);
     rig_script("");

@@ -47,7 +47,7 @@ static bool read_folder(const char **at, struct cursor_folder *folder)
     folder->time = time ? strtoll(time, &end, 10) : 0;
     good = folder->name && kind && strlen(kind) == 1 && strchr("dnsx", *kind) && time && !*end &&
            *time >= '0' && *time <= '9' && !errno && optional(at, &folder->link) &&
-           optional(at, &folder->last);
+           optional(at, &folder->taken);
     if (good)
         folder->kind = *kind;
     free(kind);
@@ -83,7 +83,7 @@ void cursor_write(const struct cursor *cursor, struct text *out)
     text_str(out, "1");
     for (size_t i = 0; i < cursor->count; i++) {
         const struct cursor_folder *folder = &cursor->folders[i];
-        const char *const words[] = {folder->link, folder->last};
+        const char *const words[] = {folder->link, folder->taken};
 
         text_str(out, " ");
         text_percent(out, folder->name);
@@ -103,7 +103,7 @@ void cursor_free(struct cursor *cursor)
     for (size_t i = 0; i < cursor->count; i++) {
         free(cursor->folders[i].name);
         free(cursor->folders[i].link);
-        free(cursor->folders[i].last);
+        free(cursor->folders[i].taken);
     }
     *cursor = (struct cursor){0};
 }

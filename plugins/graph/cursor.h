@@ -1,11 +1,11 @@
 /* graph/cursor.h: how far each folder of a mailbox has been read, as bytes that the host keeps.
  *
- * "1", then for each folder "<name> <kind> <time> <link> <id>": kind d, all was read and the link
- * is the delta's; n, the link is that of a page amid a walk; s, a walk from that time is to begin;
- * x, the same, and there was no such folder.
- * The time is when the folder was last read to its end, or from when it is walked. <id> is the last
- * message of the page that was taken. "-" is nothing. All are percent-encoded. A link is kept
- * without what the configured API begins with, so it can lead nowhere else. */
+ * "1", then for each folder "<name> <kind> <time> <link> <taken>": kind d, all was read and the
+ * link is the delta's; n, the link is that of a page amid a walk; s, a walk from that time is to
+ * begin; x, the same, and there was no such folder. The time is when the folder was last read to
+ * its end, or from when it is walked. <taken> are marks of the messages of the page that were taken
+ * already. "-" is nothing. All are percent-encoded. A link is kept without what the configured API
+ * begins with, so it can lead nowhere else. */
 #ifndef GRAPH_CURSOR_H
 #define GRAPH_CURSOR_H
 #include "text.h"
@@ -18,7 +18,7 @@ struct cursor_folder {
     char *name;
     char kind;
     int64_t time;
-    char *link, *last; /* or NULL */
+    char *link, *taken; /* or NULL */
 };
 struct cursor {
     struct cursor_folder folders[CURSOR_FOLDERS_MAX];

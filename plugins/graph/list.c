@@ -127,7 +127,7 @@ static void turn_page(struct list *it, size_t at)
     struct wire_page *page = &it->pages[at];
     const char *link = page->next ? page->next : page->delta;
 
-    set_text(&folder->last, NULL);
+    set_text(&folder->taken, NULL);
     set_text(&folder->link, text_dup(link + strlen(it->job.session->api)));
     folder->kind = page->next ? 'n' : 'd';
     if (!page->next)
@@ -137,7 +137,52 @@ static void turn_page(struct list *it, size_t at)
 /* A walk has begun, or a page was taken in part. */
 static bool is_behind(const struct cursor_folder *folder)
 {
-    return folder->kind == 'n' || folder->kind == 's' || folder->last;
+    return folder->kind == 'n' || folder->kind == 's' || folder->taken;
+}
+
+/* ---- pages taken in part ----------------------------------------------------------------------
+ *
+ * The same link, asked again, may tell of more, and in another order: what was taken is marked one
+ * by one, in the state that it was in. */
+
+enum { MARK = 16 };
+
+static void mark_of(const struct wire_message *message, char mark[MARK + 1])
+{
+    const char *const texts[] = {message->id, message->etag ? message->etag : ""};
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+
+    for (size_t i = 0; i < 2; i++) {
+        for (const char *c = texts[i];; c++) {
+            hash = (hash ^ (unsigned char)*c) * 1099511628211u;
+            if (!*c)
+                break;
+        }
+    }
+    snprintf(mark, MARK + 1, "%016llx", (unsigned long long)hash);
+}
+
+static void take_mark(struct cursor_folder *folder, const struct wire_message *message)
+{
+    char mark[MARK + 1];
+    struct text taken = {0};
+
+    mark_of(message, mark);
+    text_printf(&taken, "%s%s", folder->taken ? folder->taken : "", mark);
+    set_text(&folder->taken, taken.data);
+}
+
+static bool was_taken(const struct cursor_folder *folder, const struct wire_message *message)
+{
+    char mark[MARK + 1];
+    size_t len = folder->taken ? strlen(folder->taken) : 0;
+
+    mark_of(message, mark);
+    for (size_t at = 0; at + MARK <= len; at += MARK) {
+        if (memcmp(folder->taken + at, mark, MARK) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* How many entries were taken; the folders' places move with them. */
@@ -147,9 +192,8 @@ static size_t hand_over_all(struct list *it)
 
     while (done < it->good && hand_over(it, &it->entries[done])) {
         const struct entry *entry = &it->entries[done++];
-        struct cursor_folder *folder = &it->cursor.folders[entry->folder];
 
-        set_text(&folder->last, text_dup(entry->message->id));
+        take_mark(&it->cursor.folders[entry->folder], entry->message);
     }
     return done;
 }
@@ -251,19 +295,14 @@ static bool is_silent(const struct list *it, const struct wire_message *message)
            (message->received && message->received < it->since);
 }
 
-/* Takes what follows `last` in the page; all of it when `last` is no longer there. */
+/* Takes what was not taken of the page before. */
 static void choose(struct list *it, size_t at)
 {
     const struct wire_page *page = &it->pages[at];
-    const char *last = it->cursor.folders[at].last;
-    size_t from = 0;
 
-    for (size_t i = 0; last && i < page->count; i++) {
-        if (strcmp(page->messages[i].id, last) == 0)
-            from = i + 1;
-    }
-    for (size_t i = from; i < page->count; i++) {
-        if (is_silent(it, &page->messages[i]))
+    for (size_t i = 0; i < page->count; i++) {
+        if (is_silent(it, &page->messages[i]) ||
+            was_taken(&it->cursor.folders[at], &page->messages[i]))
             continue;
         if (it->count == it->limit) {
             it->cut[at] = true;
@@ -311,7 +350,7 @@ static void start_again(struct list *it, size_t at)
     folder->time = from > it->since ? from : it->since;
     folder->kind = 's';
     set_text(&folder->link, NULL);
-    set_text(&folder->last, NULL);
+    set_text(&folder->taken, NULL);
 }
 
 /* A folder that the config names and the mailbox has not holds nothing up. */
@@ -325,7 +364,7 @@ static void miss_folder(struct list *it, size_t at)
                   folder->name);
     folder->kind = 'x';
     set_text(&folder->link, NULL);
-    set_text(&folder->last, NULL);
+    set_text(&folder->taken, NULL);
 }
 
 static void take_part(struct list *it, const struct wire_part *part, size_t at)

@@ -223,6 +223,31 @@ static void the_cursor_covers_what_was_taken(void **state)
     fake_finish(&fake);
 }
 
+/* The page of one link tells of more when it is asked again, in whatever order, and of changes. */
+static void what_came_meanwhile_is_not_passed_over(void **state)
+{
+    struct rider_query asked;
+    struct fake fake;
+    (void)state;
+
+    fake_init(&fake, fake_headers_scopes);
+    asked = query(&fake);
+    asked.limit = 2;
+    list_with(&fake, &asked, DELTA(MAIL("a", "") "," MAIL("b", "") "," MAIL("c", ""), "inbox", "i"),
+              DELTA("", "junkemail", "j"), DELTA("", "sentitems", "s"));
+    assert_true(fake.more);
+    list_now(&fake,
+             DELTA(MAIL("new", "") "," MAIL("a", ",\"@odata.etag\":\"2\"") "," MAIL(
+                       "b", "") "," MAIL("c", ""),
+                   "inbox", "i"),
+             NULL, NULL);
+    assert_string_equal(fake.items.data, "1/1 new - 1795282320000 []\n"
+                                         "1/1 a - 1795282320000 []\n"
+                                         "1/1 c - 1795282320000 []\n");
+    assert_false(fake.more);
+    fake_finish(&fake);
+}
+
 #define GONE "!410 {\"error\":{\"code\":\"SyncStateNotFound\",\"message\":\"m\"}}"
 #define RESYNC                                                                                     \
     "!400 {\"error\":{\"code\":\"x\",\"message\":\"The sync state generation is not found; "       \
@@ -402,6 +427,7 @@ int main(void)
         cmocka_unit_test(what_comes_again_is_told_once_a_page),
         cmocka_unit_test(pages_go_on_and_can_be_empty),
         cmocka_unit_test(the_cursor_covers_what_was_taken),
+        cmocka_unit_test(what_came_meanwhile_is_not_passed_over),
         cmocka_unit_test(a_lost_delta_walks_that_folder_again),
         cmocka_unit_test(an_inner_429_is_obeyed),
         cmocka_unit_test(a_link_elsewhere_is_not_followed),

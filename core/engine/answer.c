@@ -452,7 +452,9 @@ static int learn_identity(struct store_txn *txn, const struct listing *listing,
 
     mail_headers_parse(&headers, item->headers.data, item->headers.len);
     id = mail_header_raw(&headers, "Message-ID", 0);
-    if (id && sent_ref(brain->options->seal, &headers, &ref))
+    if (id && (sent_ref(brain->options->seal, &headers, &ref) ||
+               store_identity_find(txn, listing->mailbox, IDENTITY_PROVIDER, item->provider_id,
+                                   &ref) == 0))
         r = store_message_get(txn, ref.enrolment, ref.step, &message);
     if (r == 0 && message.state == MESSAGE_SENT && !message.final &&
         message.mailbox == listing->mailbox) {

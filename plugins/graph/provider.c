@@ -46,16 +46,17 @@ const char *graph_config(const struct rider_host *host, const char *key, const c
     return said && *said ? said : fallback;
 }
 
-/* The folders that answers come to: two always, Sent for what went out, and what is named. */
+/* Sent for what went out, first, since answers name it; the folders that answers come to: two
+ * always, and what is named. */
 static char **folder_list(const struct rider_host *host)
 {
     const char *more = graph_config(host, "folders", "");
     char **list = text_alloc((GRAPH_FOLDERS_MAX + 1) * sizeof(*list));
     size_t count = 0;
 
+    list[count++] = text_dup("sentitems");
     list[count++] = text_dup("inbox");
     list[count++] = text_dup("junkemail");
-    list[count++] = text_dup("sentitems");
     while (*more && count < GRAPH_FOLDERS_MAX) {
         size_t len = strcspn(more, ", ");
 

@@ -37,7 +37,7 @@ static struct {
 static void list_with(struct fake *fake, const struct rider_query *asked, const char *inbox,
                       const char *junk, const char *sent)
 {
-    const char *bodies[] = {inbox, junk, sent};
+    const char *bodies[] = {sent, inbox, junk};
     size_t count = 0;
     char *body;
 
@@ -122,8 +122,8 @@ static void every_request_prefers_immutable_ids(void **state)
 static void folders_tell_where(void **state)
 {
     static const char *const config[] = {"folders", "archive, AAB=", NULL};
-    const char *const bodies[] = {DELTA("", "inbox", "i"), DELTA(MAIL("j", ""), "junkemail", "j"),
-                                  DELTA(MAIL("s", ""), "sentitems", "s"),
+    const char *const bodies[] = {DELTA(MAIL("s", ""), "sentitems", "s"), DELTA("", "inbox", "i"),
+                                  DELTA(MAIL("j", ""), "junkemail", "j"),
                                   DELTA(MAIL("a", ""), "archive", "a"),
                                   "!404 {\"error\":{\"code\":\"ErrorItemNotFound\"}}"};
     char *body = batch(bodies, 5);
@@ -143,7 +143,7 @@ static void folders_tell_where(void **state)
     fake.provider->list(fake.session, &fake.op, &asked);
     assert_non_null(strstr(fake.body, "/me/mailFolders/AAB%3D/messages/delta"));
     run(&fake);
-    assert_string_equal(fake.items.data, "1/4 j - 1795282320000 []\n1/2 s - 1795282320000 []\n"
+    assert_string_equal(fake.items.data, "1/2 s - 1795282320000 []\n1/4 j - 1795282320000 []\n"
                                          "1/1 a - 1795282320000 []\n");
     assert_false(fake.more); /* the folder that is not there does not hold it up */
     free(body);
@@ -363,8 +363,7 @@ static void a_report_that_can_not_be_had_waits_or_goes_without(void **state)
     assert_string_equal(fake.items.data, "1/1 m - 1795282320000 []\n");
     whole.status = 404;
     whole.body = "";
-    list_now(&fake, DELTA(MAIL("m", "") "," NDR, "inbox", "i"), DELTA("", "junkemail", "j"),
-             DELTA("", "sentitems", "s"));
+    list_now(&fake, DELTA(MAIL("m", "") "," NDR, "inbox", "i"), DELTA("", "junkemail", "j"), NULL);
     assert_false(fake.more);
     assert_memory_equal(fake.items.data, "1/1 n ", 6);
     fake_finish(&fake);

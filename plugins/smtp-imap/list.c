@@ -37,6 +37,8 @@ struct list {
     size_t folder_count, at;
     struct place *place; /* of the folder that is open            */
     uint64_t first;      /* place->next, as it was                 */
+    uint64_t end;        /* UIDNEXT, as it was when it was opened; 0: not said. What comes later may
+                            be in no answer yet */
     uint64_t uids[LIMIT_MAX];
     size_t uid_count;
     bool rest;     /* there are more than uids                    */
@@ -321,7 +323,6 @@ static void heard_search(void *arg, const struct imap_response *response)
 static void got_search(void *arg, const struct imap_response *response)
 {
     struct list *it = arg;
-    uint64_t next = it->job.session->imap->open.next;
     struct failure failure;
     struct text set = {0};
 
@@ -337,8 +338,8 @@ static void got_search(void *arg, const struct imap_response *response)
         return;
     }
     it->upto = it->uid_count ? it->uids[it->uid_count - 1] + 1 : it->place->next;
-    if (!it->rest && it->upto < next)
-        it->upto = next;
+    if (!it->rest && it->upto < it->end)
+        it->upto = it->end;
     if (!it->uid_count) {
         it->place->next = it->upto;
         look_for_changes(it);
@@ -377,6 +378,7 @@ static void look_for_mails(struct list *it)
     struct text set = {0};
 
     it->first = place->next;
+    it->end = next;
     if (next && place->next >= next) {
         look_for_changes(it);
     } else if (!it->limit) {
@@ -480,6 +482,21 @@ static void pass_over(struct list *it, const char *why)
     next_folder(it);
 }
 
+/* What will be there later (RFC 5530): then Sent is waited for, since what a restored store does
+ * not know as sent passes by there before anything is sent anew. */
+static bool must_wait(const struct list *it, const struct imap_response *response)
+{
+    static const char *const codes[] = {"UNAVAILABLE", "INUSE", "SERVERBUG", "LIMIT"};
+
+    if (it->folders[it->at].where != RIDER_OUTBOUND || !response->code)
+        return false;
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (strcmp(response->code, codes[i]) == 0)
+            return response->status != IMAP_OK;
+    }
+    return false;
+}
+
 static void opened(void *arg, const struct imap_response *response)
 {
     struct list *it = arg;
@@ -488,7 +505,7 @@ static void opened(void *arg, const struct imap_response *response)
     bool inbox = strcmp(name, "INBOX") == 0;
 
     if (response->status != IMAP_OK || !open->validity) {
-        if (inbox)
+        if (inbox || must_wait(it, response))
             job_refused(&it->job, "EXAMINE", response);
         else
             pass_over(it, response->code ? response->code : "the server does not open it");

@@ -307,7 +307,8 @@ case(one(once("EXAMINE", lambda i, l, t, a: time.sleep(0.8) or hang_up(i, l, t, 
          timeout=400), "no answer in time")
 case(one(once("UID FETCH", lambda i, l, t, a: time.sleep(0.6) or hang_up(i, l, t, a)), "cancelled", None, cancel=300),
      "cancelled at FETCH")
-case(one(once("EXAMINE", "%T NO [INUSE] Later\r\n"), "ok", None), "EXAMINE of Sent refused for now")
+case(one(once("EXAMINE", "%T NO [INUSE] Later\r\n"), "transient", "mailbox"), "EXAMINE of Sent refused for now")
+case(one(once("EXAMINE", "%T NO [NOPERM] Never\r\n"), "ok", None), "EXAMINE of Sent refused for good")
 case(one(once("UID FETCH", "%T BAD What\r\n"), "broken", "mailbox"), "BAD to FETCH")
 case(one(once("UID SEARCH", "%T NO [LIMIT] Too much\r\n"), "throttled", "mailbox"), "a limit at SEARCH")
 case(one(once("LIST", "%T NO No\r\n"), "transient", "mailbox"), "NO to LIST")

@@ -289,6 +289,50 @@ static void failures(void **state)
     }
 }
 
+/* Sent that is away for a moment is waited for; Sent that is not there is not. */
+static void sent_is_waited_for(void **state)
+{
+    struct fake fake;
+    (void)state;
+
+    fake_init(&fake, RIDER_ACCESS_FULL, NULL);
+    foresee_start(&fake);
+    foresee(&fake, "EXAMINE \"Sent Items\"", "$T NO [SERVERBUG] Internal error\r\n");
+    list(&fake, CURSOR, 0, 100);
+    assert_int_equal(fake.ended, ENDED_FAIL);
+    assert_int_equal(fake.kind, RIDER_TRANSIENT);
+    fake_finish(&fake);
+
+    fake_init(&fake, RIDER_ACCESS_FULL, NULL);
+    foresee_start(&fake);
+    foresee(&fake, "EXAMINE \"Sent Items\"", "$T NO [NOPERM] not for you\r\n");
+    foresee(&fake, "EXAMINE \"INBOX\"", EXAMINED("7", "40", "9"));
+    JUNK;
+    list(&fake, CURSOR, 0, 100);
+    assert_int_equal(fake.ended, ENDED_LIST);
+    fake_finish(&fake);
+}
+
+/* A mail that comes after SEARCH looked is told of by its UIDNEXT alone: it is read next time. */
+static void what_comes_after_the_search_is_not_passed_over(void **state)
+{
+    struct fake fake;
+    (void)state;
+
+    fake_init(&fake, RIDER_ACCESS_FULL, NULL);
+    foresee_start(&fake);
+    foresee(&fake, "EXAMINE \"Sent Items\"", EXAMINED("5", "1", "9"));
+    foresee(&fake, "EXAMINE \"INBOX\"", EXAMINED("7", "900", "9"));
+    foresee(&fake, "UID SEARCH",
+            "* ESEARCH (TAG \"x\") UID\r\n* 9 EXISTS\r\n"
+            "* OK [UIDNEXT 901] one more\r\n$T OK done\r\n");
+    JUNK;
+    list(&fake, CURSOR, 0, 100);
+    assert_int_equal(fake.ended, ENDED_LIST);
+    assert_non_null(strstr(fake.cursor, " INBOX:7:900:"));
+    fake_finish(&fake);
+}
+
 /* A FETCH that can't be read is a mail that would be missed. */
 static void unreadable(void **state)
 {
@@ -376,11 +420,18 @@ static void access(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_listing), cmocka_unit_test(nothing_new),
-        cmocka_unit_test(new_mail),      cmocka_unit_test(limits),
-        cmocka_unit_test(renumbered),    cmocka_unit_test(reports),
-        cmocka_unit_test(lost_cursors),  cmocka_unit_test(failures),
-        cmocka_unit_test(unreadable),    cmocka_unit_test(lost_lines),
+        cmocka_unit_test(first_listing),
+        cmocka_unit_test(nothing_new),
+        cmocka_unit_test(new_mail),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(renumbered),
+        cmocka_unit_test(reports),
+        cmocka_unit_test(lost_cursors),
+        cmocka_unit_test(failures),
+        cmocka_unit_test(sent_is_waited_for),
+        cmocka_unit_test(what_comes_after_the_search_is_not_passed_over),
+        cmocka_unit_test(unreadable),
+        cmocka_unit_test(lost_lines),
         cmocka_unit_test(access),
     };
 

@@ -172,6 +172,11 @@ struct sending { /* a minted message on its way */
 void sending_free(struct sending *sending);
 void sending_message(const struct sending *sending, struct rider_message *message_r);
 void plan_start(struct box *box);
+int32_t grade_by(uint32_t can, bool fast); /* of what is minted where that can be done */
+static inline bool grade_stages(int32_t grade)
+{
+    return grade == GRADE_FENCED || grade == GRADE_DRAFTED;
+}
 
 /* -- sending (send.c) ------------------------------------------------------------------ */
 void send_add(struct sending *sending); /* takes it */

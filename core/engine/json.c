@@ -59,7 +59,7 @@ static const char *const enrolment_words[] = {NULL,      "active", "done",
                                               "stopped", "failed", "uncertain"};
 static const char *const message_words[] = {NULL,   "planned", "intended",  "staged",
                                             "sent", "failed",  "uncertain", "stopped"};
-static const char *const grade_words[] = {NULL, "fenced", "observed", "at most once"};
+static const char *const grade_words[] = {NULL, "fenced", "observed", "at most once", "observed"};
 static const char *const reply_words[] = {
     NULL,          "reply",          "auto-reply",  "out-of-office", "bounce-hard",
     "bounce-soft", "bounce-unknown", "unsubscribe", "complaint"};
@@ -151,7 +151,7 @@ static struct json_object *abilities(uint32_t can)
         {RIDER_CAN_SEND, "send"}, {RIDER_CAN_LIST, "list"},     {RIDER_CAN_LABEL, "label"},
         {RIDER_CAN_READ, "read"}, {RIDER_CAN_STAGE, "stage"},   {RIDER_CAN_FIND, "find"},
         {RIDER_CAN_FILE, "file"}, {RIDER_CAN_THREAD, "thread"}, {RIDER_CAN_REPORT, "report"},
-        {RIDER_CAN_LOOK, "look"},
+        {RIDER_CAN_LOOK, "look"}, {RIDER_CAN_FENCE, "fence"},
     };
     struct json_object *list = json_object_new_array();
 
@@ -163,9 +163,7 @@ static struct json_object *abilities(uint32_t can)
 
 static const char *grade(const struct mailbox *mailbox, uint32_t can)
 {
-    if (mailbox->promise != PROMISE_FAST && (can & RIDER_CAN_STAGE) && (can & RIDER_CAN_FIND))
-        return "fenced";
-    return can & RIDER_CAN_FIND ? "observed" : "at most once";
+    return grade_words[grade_by(can, mailbox->promise == PROMISE_FAST)];
 }
 
 /* The mailbox's own; takes the list. */

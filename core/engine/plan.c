@@ -151,6 +151,17 @@ static int others_fresh(struct store_txn *txn, struct plan *plan, const struct d
     return 0;
 }
 
+int32_t grade_by(uint32_t can, bool fast)
+{
+    bool stages = (can & RIDER_CAN_STAGE) && (can & RIDER_CAN_FIND);
+
+    if (stages && !(can & RIDER_CAN_FENCE))
+        return GRADE_DRAFTED; /* a bare send there leaves less to be found: fast or not */
+    if (stages && !fast)
+        return GRADE_FENCED;
+    return can & RIDER_CAN_FIND ? GRADE_OBSERVED : GRADE_AT_MOST_ONCE;
+}
+
 static int32_t grade_of(const struct plan *plan, const struct decide_facts *facts)
 {
     bool fast = facts->mailbox.promise == PROMISE_FAST;
@@ -159,9 +170,7 @@ static int32_t grade_of(const struct plan *plan, const struct decide_facts *fact
         fast = true;
     if (facts->sequence->promise == CONFIG_PROMISE_STRICT)
         fast = false;
-    if (!fast && (plan->can & RIDER_CAN_STAGE) && (plan->can & RIDER_CAN_FIND))
-        return GRADE_FENCED;
-    return plan->can & RIDER_CAN_FIND ? GRADE_OBSERVED : GRADE_AT_MOST_ONCE;
+    return grade_by(plan->can, fast);
 }
 
 static void message_fill(struct message *message, const struct decide_facts *facts,

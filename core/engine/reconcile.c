@@ -192,7 +192,7 @@ static void discard(struct question *question, const struct rider_sent *found)
 /* A grant, or a setting, that was another when it was minted proves nothing now. */
 static bool proves(const struct question *question)
 {
-    return question->grade == GRADE_FENCED ||
+    return grade_stages(question->grade) ||
            (question->grade == GRADE_OBSERVED && question->proves &&
             (provider_session_can(question->box->session) & RIDER_CAN_FIND));
 }
@@ -303,7 +303,7 @@ void reconcile_start(struct box *box)
         return;
     }
     if (!(provider_session_can(box->session) & (RIDER_CAN_FIND | RIDER_CAN_LOOK)) &&
-        question->grade != GRADE_FENCED) {
+        !grade_stages(question->grade)) {
         if (question->kept)
             absent(question);
         else

@@ -250,7 +250,7 @@ static void fly(struct sending *sending, int64_t now)
     }
     box->flying++;
     sending_message(sending, &message);
-    if (sending->grade == GRADE_FENCED && !sending->staged)
+    if (grade_stages(sending->grade) && !sending->staged)
         provider_stage(box->session, &message, box_patience(box), stage_done, sending);
     else if (sending->grade == GRADE_AT_MOST_ONCE)
         provider_send_held(box->session, &message, box_patience(box), leaving, send_done, sending);

@@ -177,7 +177,7 @@ static uint32_t allowed(enum rider_access access)
 {
     switch (access) {
     case RIDER_ACCESS_SEND:
-        return RIDER_CAN_SEND | RIDER_CAN_STAGE | RIDER_CAN_FILE;
+        return RIDER_CAN_SEND | RIDER_CAN_STAGE | RIDER_CAN_FENCE | RIDER_CAN_FILE;
     case RIDER_ACCESS_HEADERS:
         return ~(uint32_t)(RIDER_CAN_READ | RIDER_CAN_REPORT);
     default:

@@ -29,6 +29,7 @@ int table_check(const struct rider_provider *table, const char *file, struct buf
         {RIDER_CAN_SEND, table->send, "it says it can send, but has no send"},
         {RIDER_CAN_STAGE, table->stage && table->discard,
          "it says it can stage, but has no stage or no discard"},
+        {RIDER_CAN_FENCE, table->can & RIDER_CAN_STAGE, "it says it can fence, but can't stage"},
         {RIDER_CAN_FIND, table->find, "it says it can find, but has no find"},
         {RIDER_CAN_LOOK, table->find, "it says it can look, but has no find"},
         {RIDER_CAN_FILE, table->file, "it says it can file, but has no file"},

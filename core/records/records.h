@@ -185,7 +185,12 @@ struct message { /* one step to one person; key (enrolment, step) */
     char *detail;
 };
 RECORD(message);
-enum message_grade { GRADE_FENCED = 1, GRADE_OBSERVED = 2, GRADE_AT_MOST_ONCE = 3 };
+enum message_grade { /* how sure it is what became of it */
+                     GRADE_FENCED = 1,
+                     GRADE_OBSERVED = 2,
+                     GRADE_AT_MOST_ONCE = 3,
+                     GRADE_DRAFTED = 4 /* observed, by a draft that is there or gone */
+};
 
 /* -- replies -------------------------------------------------------------------------- */
 enum reply_kind { /* the order is kept on disk */

@@ -139,7 +139,7 @@ static uint32_t gmail_can_now(struct rider_session *session)
     if (session->may & GMAIL_MAY_READ)
         can |= RIDER_CAN_READ | RIDER_CAN_REPORT;
     if (session->may & GMAIL_MAY_DRAFT)
-        can |= RIDER_CAN_STAGE;
+        can |= RIDER_CAN_STAGE | RIDER_CAN_FENCE;
     if (session->may & GMAIL_MAY_LABEL)
         can |= RIDER_CAN_LABEL;
     return can;
@@ -223,7 +223,7 @@ static const struct rider_provider gmail = {
     .size = sizeof(struct rider_provider),
     .minor = RIDER_MINOR,
     .can = RIDER_CAN_SEND | RIDER_CAN_LIST | RIDER_CAN_LABEL | RIDER_CAN_READ | RIDER_CAN_STAGE |
-           RIDER_CAN_FIND | RIDER_CAN_THREAD | RIDER_CAN_REPORT,
+           RIDER_CAN_FENCE | RIDER_CAN_FIND | RIDER_CAN_THREAD | RIDER_CAN_REPORT,
     .auth = RIDER_AUTH_OAUTH,
     .settle = 60000,
     .id = "gmail",

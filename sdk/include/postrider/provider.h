@@ -29,8 +29,9 @@ enum {
     RIDER_CAN_FILE = 1 << 6,   /* the copy in Sent is ours to make           */
     RIDER_CAN_THREAD = 1 << 7, /* thread ids are the provider's, not guessed */
     RIDER_CAN_REPORT = 1 << 8, /* hands over delivery-status parts           */
-    RIDER_CAN_LOOK = 1 << 9    /* has find, but ABSENT proves nothing: what it
+    RIDER_CAN_LOOK = 1 << 9,   /* has find, but ABSENT proves nothing: what it
                                   finds was sent, what it does not may have been */
+    RIDER_CAN_FENCE = 1 << 10  /* with STAGE: sent twice, a draft goes out once */
 };
 struct rider_provider {
     size_t size;

@@ -264,6 +264,7 @@ class Judge:
         self.report(ambiguous)
         self.copies()
         self.answers()
+        self.secrets()
         self.metrics(metrics)
 
     def fault(self, text):
@@ -368,6 +369,18 @@ class Judge:
             for name, keywords in self.host.keywords(sender).items():
                 if name in answers and f"${label}/Replied" not in keywords:
                     self.fault(f"{sender}: the answer {name} is labelled {keywords}")
+
+    def secrets(self):
+        """Neither the password nor a token is in anything the daemon has written."""
+        for folder, _, names in os.walk(self.rig.dir):
+            for name in names:
+                if not os.path.isfile(os.path.join(folder, name)):
+                    continue  # a socket
+                with open(os.path.join(folder, name), "rb") as file:
+                    whole = file.read()
+                for secret in (PASSWORD.encode(), b"ya29.canary-", b"1//canary-"):
+                    if secret in whole and name != "secret":
+                        self.fault(f"{secret.decode()} is in {os.path.join(folder, name)}")
 
     def metrics(self, metrics):
         total = sum(metrics[k] for k in ("planned", "in_flight", "sent", "stopped", "failed",

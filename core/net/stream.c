@@ -99,31 +99,35 @@ static bool tell_early(struct stream *stream)
     return going;
 }
 
-static void read_on(struct stream *stream)
+/* false: it is over, and freed. */
+static bool read_on(struct stream *stream)
 {
     char room[STREAM_RECORD];
 
-    if (stream->hold || !tell_early(stream))
-        return;
+    if (stream->hold)
+        return true;
+    if (!tell_early(stream))
+        return false;
     for (int i = 0; i < STREAM_ROUNDS; i++) {
         size_t len = 0;
         CURLcode code;
 
         if (stream->hold)
-            return;
+            return true;
         code = curl_easy_recv(stream->easy, room, sizeof(room), &len);
         if (code == CURLE_AGAIN)
-            return;
+            return true;
         if (code != CURLE_OK || len == 0) {
             if (code == CURLE_OK)
                 mem_str_set(&stream->problem, "the server closed it");
             end(stream, code);
-            return;
+            return false;
         }
         if (!tell(stream, (struct bytes){room, len}))
-            return;
+            return false;
     }
     loop_timer_in(stream->timer, 0); /* TLS may hold more than the socket shows */
+    return true;
 }
 
 void stream_hold(struct stream *stream, bool hold)
@@ -214,7 +218,8 @@ static void timer_fired(void *arg)
     if (stream->is_open && stream->broken) {
         stream->hold = false;
         mem_str_set(&stream->problem, "what was written could not be sent");
-        end(stream, CURLE_SEND_ERROR);
+        if (read_on(stream))
+            end(stream, CURLE_SEND_ERROR);
         return;
     }
     if (stream->is_open) {

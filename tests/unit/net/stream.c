@@ -427,6 +427,26 @@ static void hold_holds(void **state)
     over(&line);
 }
 
+/* A server may say why before it hangs up, and what is written then fails first. */
+static void last_words_are_heard(void **state)
+{
+    struct line line;
+
+    (void)state;
+    good(&line, "imaps", (struct stream_request){0});
+    stream_hold(line.stream, true);
+    stream_write(line.stream, (struct bytes){"x ECHO no more\r\ny BYE\r\n", 23});
+    loop_run_until(loop, 200, never, NULL);
+    for (int i = 0; i < 5 && !line.closed; i++) {
+        stream_write(line.stream, (struct bytes){"z ECHO more\r\n", 13});
+        loop_run_until(loop, 50, is_closed, &line);
+    }
+    assert_int_equal(line.closed, 1);
+    assert_int_equal(line.why, STREAM_LOST);
+    assert_string_equal(buf_text(&line.came), "x OK no more\r\n");
+    over(&line);
+}
+
 enum { MUCH = 24 * 1024 * 1024 };
 static void a_full_socket_queues(void **state)
 {
@@ -580,6 +600,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_waits_for_a_mute_server, setup, teardown),
         cmocka_unit_test_setup_teardown(much_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(hold_holds, setup, teardown),
+        cmocka_unit_test_setup_teardown(last_words_are_heard, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_socket_queues, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lost_line_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(writing_to_a_lost_line, setup, teardown),

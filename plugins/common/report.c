@@ -25,7 +25,7 @@ bool wire_divide(struct rider_bytes all, struct rider_bytes *head, struct rider_
 
 char *wire_block_value(struct rider_bytes block, const char *name)
 {
-    const char *at = block.data, *end = at + block.len;
+    const char *at = block.len ? block.data : "", *end = at + block.len;
     size_t len = strlen(name);
     struct text value = {0};
     bool found = false;

@@ -139,6 +139,37 @@ static void test_recipients_outside(void **state)
     world_close(&world, ben);
 }
 
+/* Two providers of one plugin: each its own copy, settings, budgets and reloads. */
+static void test_two_of_one_plugin(void **state)
+{
+    static const char *const one[] = {"limits.provider.recipients_per_day", "1", NULL};
+    struct provider_mailbox_info info = {
+        .mailbox = 8, .address = "eve@corp.example", .access = RIDER_ACCESS_FULL};
+    struct provider_session *ana, *eve;
+    struct provider_about about;
+
+    (void)state;
+    assert_int_equal(world_add(&world, "told.so", one), 0);
+    assert_int_equal(
+        provider_set_add(world.set, "corp", "told.so", (const char *[]){NULL}, &world.error), 0);
+    ana = open_of("ana@acme.example", NULL);
+    assert_int_equal(provider_session_open(world.set, "corp", &info, NULL, &world.error, &eve), 0);
+    assert_string_equal(provider_session_provider(eve), "corp");
+    assert_int_equal(send_to(ana, ABROAD).kind, 0);
+    assert_int_equal(send_to(ana, ABROAD).kind, RIDER_THROTTLED);
+    assert_int_equal(send_to(eve, ABROAD).kind, 0);
+    world_put(&world, "odd.so", "told.so"); /* the file is another now, and one of them reloads */
+    assert_int_equal(provider_set_reload(world.set, "corp", NULL, true, &world.error), 0);
+    assert_int_equal(provider_about(world.set, "corp", &about), 0);
+    assert_string_equal(about.id, "odd");
+    assert_int_equal(provider_about(world.set, "odd", &about), 0);
+    assert_string_equal(about.id, "told");
+    assert_true(provider_session_pushes(ana));
+    assert_false(provider_session_pushes(eve));
+    world_close(&world, ana);
+    world_close(&world, eve);
+}
+
 static void test_mistakes(void **state)
 {
     (void)state;
@@ -154,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_recipients_of_a_tenant, setup, teardown),
         cmocka_unit_test_setup_teardown(test_recipients_outside, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_two_of_one_plugin, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mistakes, setup, teardown),
     };
 

@@ -39,11 +39,12 @@ def main():
     parser.add_argument("--gap", type=int, default=30)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--within", type=float, default=0.3)
+    parser.add_argument("--bare", action="store_true", help="STARTTLS, and the least of an IMAP server")
     parser.add_argument("--oauth", choices=("xoauth2", "oauthbearer"))
     parser.add_argument("--seconds", type=int, default=300)
     args = parser.parse_args()
     try:
-        with MailRig(args.build, oauth=args.oauth,
+        with MailRig(args.build, oauth=args.oauth, bare=args.bare,
                      config={"public_url": "https://outreach.example.com"}) as rig:
             return verdict(run(rig, args))
     except Unavailable as why:

@@ -23,12 +23,16 @@ STOPPING = {"reply", "other", "unsubscribe", "nobody", "rejected"}
 
 
 class MailRig(Rig):
-    """oauth: None for passwords, or the mechanism to sign in by. host: options of MailHost.
+    """oauth: None for passwords, or the mechanism to sign in by. bare: STARTTLS, and an IMAP server that
+    offers nothing but what RFC 3501 asks for, with labels as folders. host: options of MailHost.
     settings: more of the provider's. stride: see `jump`."""
 
-    def __init__(self, build, options=(), oauth=None, host=None, settings=None, poll="6 hours",
+    def __init__(self, build, options=(), oauth=None, bare=False, host=None, settings=None, poll="6 hours",
                  stride=120 * MINUTE, **more):
         self.oauth, self.host, self.host_options = oauth, None, dict(host or {})
+        self.bare = bare
+        if bare:
+            self.host_options["capability"] = "IMAP4rev1"
         self.host_options.setdefault("postfix", "maximal_queue_lifetime = 1s\nbounce_queue_lifetime = 1s")
         self.settings, self.stride = settings or {}, stride
         start = str(int(time.time() * 1000))
@@ -50,6 +54,10 @@ class MailRig(Rig):
         settings = {"plugin": "smtp-imap.so",
                     "smtp": f"smtps://127.0.0.1:{self.host.submissions_port}",
                     "imap": f"imaps://127.0.0.1:{self.host.imaps_port}"}
+        if self.bare:
+            settings.update({"smtp": f"smtp://127.0.0.1:{self.host.submission_port}",
+                             "imap": f"imap://127.0.0.1:{self.host.imap_port}",
+                             "sent_folder": self.host.sent, "labels": "folders"})
         if self.oauth:
             url = about["h2"]
             settings.update({
@@ -362,7 +370,17 @@ class Judge:
     def labels(self, label):
         """The campaign's label is on each copy in Sent, its Replied on each answer."""
         answers = {name for what, _, _, name in self.people.deeds if what in ("reply", "other")}
-        for sender in self.senders:
+        for sender in self.senders if self.rig.bare else ():
+            for folder, wanted in ((label, [m["Message-ID"] for _, m in
+                                            self.host.mails(sender, self.host.sent)]),
+                                   (label + "/Replied", [m["Message-ID"] for _, m in
+                                                         self.host.mails(sender)
+                                                         if m["Message-ID"] in answers])):
+                there = [m["Message-ID"] for _, m in
+                         self.host.mails(sender, folder.replace("/", "."))]
+                if sorted(there) != sorted(wanted):
+                    self.fault(f"{sender}: {len(there)} copies in {folder}, not {len(wanted)}")
+        for sender in () if self.rig.bare else self.senders:
             for name, keywords in self.host.keywords(sender, self.host.sent).items():
                 if f"${label}" not in keywords:
                     self.fault(f"{sender}: {name} in Sent is labelled {keywords}")

@@ -98,6 +98,10 @@ static void judge(struct provider_op *op)
 /* What has not left yet must not leave after we said that it failed. */
 static void release_requests(struct provider_op *op, bool failed)
 {
+    LIST_EACH_SAFE (node, &op->held) { /* nobody lets them go any more, whatever became of it */
+        request_stop(LIST_ENTRY(node, struct rider_http, queue),
+                     "the operation that this request belongs to is over");
+    }
     LIST_EACH_SAFE (node, &op->requests) {
         struct rider_http *http = LIST_ENTRY(node, struct rider_http, of_op);
         bool gone = http->state == HTTP_FLYING && http_sent(http->call);

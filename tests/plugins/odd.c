@@ -132,7 +132,9 @@ static void answered(void *arg, const struct rider_http_response *response)
     struct job *job = arg;
 
     job->http = NULL;
-    if (response->status == 200)
+    if (strcmp(job->how, "hasty") == 0)
+        free(job);
+    else if (response->status == 200)
         sent(job);
     else if (response->status == 0)
         odd_fail(job, RIDER_TRANSIENT, response->error); /* even if it left: the host knows */
@@ -206,6 +208,12 @@ odd_send(struct rider_session *session, struct rider_op *op, const struct rider_
         session->late = job;
     } else if (strcmp(job->how, "at once") == 0 || strcmp(job->how, "twice") == 0) {
         sent(job);
+    } else if (strcmp(job->how, "hasty") == 0) { /* it does not wait for the answer */
+        struct rider_sent done = {.size = sizeof(done), .state = RIDER_IS_SENT};
+
+        op->mine = NULL;
+        post(job, url);
+        session->host->send_done(op, &done);
     } else if (strcmp(job->how, "nonsense") == 0) {
         struct rider_page page = {.size = sizeof(page)};
         session->host->list_done(op, &page);

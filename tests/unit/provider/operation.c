@@ -165,6 +165,26 @@ static void what_never_might_leave_was_not_sent(void **state)
     assert_int_equal(standin_served(world.standin), 0);
 }
 
+/* The plugin ends it while its request stands at the door: nobody lets that one go any more. */
+static void what_is_over_leaves_nothing_at_the_door(void **state)
+{
+    struct rider_message message = {.size = sizeof(message), .subject = "hasty"};
+    struct provider_misdeeds before, after;
+    struct ending ending = {0};
+
+    (void)state;
+    told.count = 0;
+    provider_send_held(session, &message, 0, at_the_door, ending_note, &ending);
+    assert_true(world_run(&world, 1000, ending_over, &ending));
+    assert_int_equal(told.count, 1);
+    provider_misdeeds(&before);
+    world_close(&world, session);
+    session = NULL;
+    provider_misdeeds(&after);
+    assert_int_equal(after.held_at_close, before.held_at_close);
+    assert_int_equal(standin_served(world.standin), 0);
+}
+
 static void without_a_token_the_source_has_the_word(void **state)
 {
     const struct rider_failure gone = {.size = sizeof(gone),
@@ -395,6 +415,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(finishing_at_once_is_not_inside_the_call, setup, teardown),
         cmocka_unit_test_setup_teardown(a_401_renews_once, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_leaves_before_it_may, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_over_leaves_nothing_at_the_door, setup, teardown),
         cmocka_unit_test_setup_teardown(what_never_might_leave_was_not_sent, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_token_the_source_has_the_word, setup, teardown),
         cmocka_unit_test_setup_teardown(what_left_and_was_not_answered_is_uncertain, setup,

@@ -421,6 +421,11 @@ void mailbox_check(struct mailboxes *mailboxes, uint64_t mailbox, mailbox_checke
     trial->checked = answer;
     if (!trial_load(trial, mailbox))
         return;
+    if (trial->mailbox.status == MAILBOX_WAITING) { /* there is but one thing to ask */
+        consent_finish(mailboxes, &trial->mailbox);
+        trial_end(trial, -ENOKEY, mem_str("its organisation's administrator must consent first"));
+        return;
+    }
     r = secret_unseal(mailboxes, mailbox, &trial->settings, &secret);
     if (r == 0)
         r = secret.len ? 0 : -ENOKEY;

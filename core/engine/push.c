@@ -101,7 +101,9 @@ static void watch_failed(struct box *box, const struct rider_failure *failure)
               "%s: push could not be set up: %s; it is asked for again, and listed every now and "
               "then meanwhile",
               box->mailbox.address, failure->detail ? failure->detail : "no reason given");
-    box_hold(box, failure, watch->failures);
+    /* Push alone may be what is not granted; where it is all, listing is refused as well. */
+    if (failure->kind != RIDER_AUTH)
+        box_hold(box, failure, watch->failures);
     if (failure->retry_after > wait)
         wait = failure->retry_after;
     watch->at = clock_wall() + wait;

@@ -1,9 +1,9 @@
 /* tests/plugins/told.c: a provider that does as a file tells it, and notes down what it was asked.
  *
  * `script` names a file of lines "operation how": what is not there works. how: ok, none (an end
- * without ids), transient, permanent, absent, uncertain, unsupported, throttled, tenant, service,
- * hang. "can NUMBER" is what it can, else all but find's proof. `notes` names a file that a line is
- * added to a call. */
+ * without ids), transient, permanent, absent, uncertain, unsupported, auth, throttled, tenant,
+ * service, hang. "can NUMBER" is what it can, else all but find's proof. `notes` names a file that
+ * a line is added to a call. */
 #include "postrider/ext/push.h"
 #include "postrider/provider.h"
 
@@ -98,6 +98,7 @@ static bool ends(struct rider_session *session, struct rider_op *op, const char 
                 {"absent", RIDER_ABSENT, RIDER_MESSAGE, -1},
                 {"uncertain", RIDER_UNCERTAIN, RIDER_MESSAGE, -1},
                 {"unsupported", RIDER_UNSUPPORTED, RIDER_MAILBOX, -1},
+                {"auth", RIDER_AUTH, RIDER_MAILBOX, -1},
                 {"throttled", RIDER_THROTTLED, RIDER_MAILBOX, 30000},
                 {"tenant", RIDER_THROTTLED, RIDER_TENANT, 30000},
                 {"service", RIDER_THROTTLED, RIDER_SERVICE, 30000}};

@@ -187,6 +187,26 @@ static void test_ended_when_paused(void **state)
     assert_int_equal(rig_noted("unwatch "), 1);
 }
 
+/* Push alone may be what is not granted: the mailbox goes on without. */
+static void test_a_refused_watch_takes_nothing_else_away(void **state)
+{
+    auto_read struct store_txn *txn = NULL;
+    auto_record(mailbox) mailbox = {0};
+    uint64_t ana = rig_mailbox(ANA, "told", NULL);
+
+    (void)state;
+    rig_script("watch auth\n");
+    engine_mailbox_changed(rig.engine, ana);
+    rig_wait_noted("watch ", 3);
+    rig_pass(120000);
+    assert_int_equal(store_read(rig.store, &txn), 0);
+    assert_int_equal(store_mailbox_get(txn, ana, &mailbox), 0);
+    assert_int_equal(mailbox.status, MAILBOX_ACTIVE);
+    store_read_end(&txn);
+    rig_campaign(ANA, "pat@example.com\n");
+    rig_wait_noted("send ", 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 int main(void)
 {
@@ -195,6 +215,7 @@ int main(void)
         TEST(test_hints_are_capped),
         TEST(test_renewed_and_mended),
         TEST(test_failing_backs_off),
+        TEST(test_a_refused_watch_takes_nothing_else_away),
         TEST(test_unsupported_is_not_asked_again),
         TEST(test_notices_reach_their_mailbox_only),
         TEST(test_address),

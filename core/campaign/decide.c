@@ -83,6 +83,8 @@ static bool is_held(const struct decide_input *input, struct decision *decision)
 {
     static const char *const states[] = {
         [DECIDE_MAILBOX_PENDING] = "is not connected yet: its owner has the link",
+        [DECIDE_MAILBOX_WAITING] = "is not connected yet: its organisation's admin must consent "
+                                   "(postrider mailbox show has the link)",
         [DECIDE_MAILBOX_RECONNECT] = "must be connected again by its owner",
         [DECIDE_MAILBOX_ON_PAUSE] = "is paused: resume it to go on",
         [DECIDE_MAILBOX_GONE] = "was disconnected: connect it again to go on",

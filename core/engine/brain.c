@@ -165,8 +165,9 @@ static enum decide_mailbox mailbox_word(int32_t status)
     case MAILBOX_ACTIVE:
         return DECIDE_MAILBOX_READY;
     case MAILBOX_PENDING:
-    case MAILBOX_WAITING:
         return DECIDE_MAILBOX_PENDING;
+    case MAILBOX_WAITING:
+        return DECIDE_MAILBOX_WAITING;
     case MAILBOX_RECONNECT:
         return DECIDE_MAILBOX_RECONNECT;
     case MAILBOX_PAUSED:

@@ -100,7 +100,8 @@ struct mailbox_report { /* lent */
 typedef void mailbox_checked(void *arg, uint64_t mailbox, const struct mailbox_report *report);
 /* Asks the provider who the mailbox is, in a session of its own. One whose arrival is still to be
  * shown gets its mail again; one that was refused and is taken again is active again, and one that
- * is refused now must be connected again. */
+ * is refused now must be connected again. Of one that waits for an administrator it is found out
+ * whether they have consented by now. */
 void mailbox_check(struct mailboxes *mailboxes, uint64_t mailbox, mailbox_checked *checked,
                    void *arg);
 

@@ -145,8 +145,9 @@ static const char *colour_of(const char *word)
     static const char *const good[] = {"active", "running", "sent", "done", "live", "reply", NULL};
     static const char *const bad[] = {
         "failed", "uncertain", "reconnect needed", "parked", "bounce-hard", "complaint", NULL};
-    static const char *const mild[] = {"paused",   "pending", "draft", "draining",
-                                       "starting", "stopped", NULL};
+    static const char *const mild[] = {
+        "paused", "pending", "draft", "draining", "starting", "stopped", "waiting for your admin",
+        NULL};
 
     for (size_t i = 0; good[i]; i++)
         if (strcmp(good[i], word) == 0)

@@ -177,6 +177,33 @@ static void test_consented_elsewhere(void **state)
     becomes_active(added.mailbox);
 }
 
+static void on_checked(void *arg, uint64_t mailbox, const struct mailbox_report *report)
+{
+    int *count = arg;
+
+    (void)mailbox;
+    assert_int_equal(report->status, -ENOKEY);
+    ++*count;
+}
+
+static void test_checked_by_hand(void **state)
+{
+    struct told added = add(CAT);
+    auto_free char *link = NULL;
+    struct seen seen;
+    int checked = 0;
+
+    (void)state;
+    demand_admin(true);
+    seen = sign_in(added.text, false);
+    sign_in(seen.location, true);
+    link = mailbox_admin_link(rig.mailboxes, "graph", RIDER_ACCESS_FULL, 0);
+    rig_visit(link);
+    mailbox_check(rig.mailboxes, added.mailbox, on_checked, &checked);
+    becomes_active(added.mailbox);
+    assert_int_equal(checked, 1);
+}
+
 static void test_who_has_not_signed_in_is_asked_again(void **state)
 {
     struct told added = add(CAT), other = add("dan@corp.example");
@@ -388,6 +415,7 @@ int main(void)
         TEST(test_connected_without_an_admin),
         TEST(test_waits_and_goes_on_by_itself),
         TEST(test_consented_elsewhere),
+        TEST(test_checked_by_hand),
         TEST(test_who_has_not_signed_in_is_asked_again),
         TEST(test_foreign_and_refused),
         TEST(test_another_account_early),

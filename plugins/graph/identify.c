@@ -33,8 +33,23 @@ static void add_alias(char **list, size_t *count, const char *address, size_t le
         list[(*count)++] = copy;
 }
 
+/* "jobs@acme.example" is for each mailbox, "ana@acme.example=jobs@acme.example" for that one. */
+static void add_right(char **list, size_t *count, const char *word, size_t len, const char *own)
+{
+    const char *equals = memchr(word, '=', len);
+    size_t left = equals ? (size_t)(equals - word) : 0;
+    char *whose = text_dup_len(word, left);
+
+    if (!equals)
+        add_alias(list, count, word, len);
+    else if (own && text_fold_same(whose, own) && left + 1 < len)
+        add_alias(list, count, equals + 1, len - left - 1);
+    free(whose);
+}
+
 /* Rights to send as others can't be asked for (facts 4.5): who has them names them in `send_as`. */
-static char **aliases_of(const struct rider_host *host, const struct wire_user *user)
+static char **aliases_of(const struct rider_host *host, const struct wire_user *user,
+                         const char *own)
 {
     const char *more = graph_config(host, "send_as", "");
     char **list = text_alloc(501 * sizeof(*list));
@@ -46,7 +61,7 @@ static char **aliases_of(const struct rider_host *host, const struct wire_user *
         size_t len = strcspn(more, ", ");
 
         if (len)
-            add_alias(list, &count, more, len);
+            add_right(list, &count, more, len, own);
         more += len + strspn(more + len, ", ");
     }
     return list;
@@ -55,11 +70,12 @@ static char **aliases_of(const struct rider_host *host, const struct wire_user *
 static void finish(struct graph_job *job, const struct wire_user *user)
 {
     const struct rider_host *host = job->session->host;
-    char **aliases = aliases_of(host, user);
+    const char *own = user->address && *user->address ? user->address : user->principal;
+    char **aliases = aliases_of(host, user, own);
     struct rider_identity identity = {
         .size = sizeof(identity),
         .subject = user->id,
-        .address = user->address && *user->address ? user->address : user->principal,
+        .address = own,
         .name = user->name,
         .aliases = user->aliases || *aliases ? (const char *const *)aliases : NULL,
         .tenant = tenant_of(host, user),

@@ -8,10 +8,25 @@ enum { URL_MAX = 600 };
 
 static const char *const params[] = {"response_mode=query", NULL};
 #define SIGN_IN "openid", "email", "profile", "offline_access", "User.Read", "Mail.Send"
-static const char *const send_scopes[] = {SIGN_IN, NULL};
-static const char *const headers_scopes[] = {SIGN_IN, "Mail.ReadBasic", NULL};
-static const char *const full_scopes[] = {SIGN_IN, "Mail.ReadWrite", "MailboxSettings.ReadWrite",
-                                          NULL};
+static const char *const scopes[][10] = {
+    [RIDER_ACCESS_SEND] = {SIGN_IN, NULL},
+    [RIDER_ACCESS_HEADERS] = {SIGN_IN, "Mail.ReadBasic", NULL},
+    [RIDER_ACCESS_FULL] = {SIGN_IN, "Mail.ReadWrite", "MailboxSettings.ReadWrite", NULL},
+};
+
+/* To send as somebody else takes a permission of its own, asked for only where that is used. */
+static const char *const *scopes_of(const struct rider_host *host, enum rider_access access)
+{
+    static const char *list[10]; /* good until the next call, as lent things are */
+    size_t count = 0;
+
+    for (; scopes[access][count]; count++)
+        list[count] = scopes[access][count];
+    if (*graph_config(host, "send_as", ""))
+        list[count++] = "Mail.Send.Shared";
+    list[count] = NULL;
+    return list;
+}
 
 /* scheme://host[:port] of a URL. */
 static void origin_of(const char *url, char *origin, size_t room)
@@ -45,6 +60,8 @@ bool graph_oauth(const struct rider_host *host, enum rider_access access, struct
     const char *whole = strcmp(tenant, "common") == 0 ? "organizations" : tenant;
 
     origin_of(graph_config(host, "api_url", "https://graph.microsoft.com"), api, sizeof(api));
+    if (access < RIDER_ACCESS_SEND || access > RIDER_ACCESS_FULL)
+        return false;
     *oauth = (struct rider_oauth){
         .size = sizeof(*oauth),
         .authorize_url = endpoint(host, "auth_url", tenant, "/oauth2/v2.0/authorize", authorize),
@@ -55,15 +72,12 @@ bool graph_oauth(const struct rider_host *host, enum rider_access access, struct
                 ? NULL
                 : endpoint(host, "admin_consent_url", whole, "/v2.0/adminconsent", admin),
         .authorize_params = params,
-        .scopes = access == RIDER_ACCESS_FULL      ? full_scopes
-                  : access == RIDER_ACCESS_HEADERS ? headers_scopes
-                                                   : send_scopes,
+        .scopes = scopes_of(host, access),
         .origins = origins,
         .removal = "at https://myapps.microsoft.com (a work or school account) or "
                    "https://account.live.com/consent/Manage (a personal one)",
     };
-    return access == RIDER_ACCESS_SEND || access == RIDER_ACCESS_HEADERS ||
-           access == RIDER_ACCESS_FULL;
+    return true;
 }
 
 static const struct {

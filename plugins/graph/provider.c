@@ -148,11 +148,6 @@ static const void *graph_extension(const char *id, size_t min_size)
     {                                                                                              \
         .size = sizeof(struct rider_setting), .key = (name), .label = (words), .fallback = (value) \
     }
-#define OF_MAILBOX(name, words)                                                                    \
-    &(const struct rider_setting)                                                                  \
-    {                                                                                              \
-        .size = sizeof(struct rider_setting), .key = (name), .label = (words), .of_mailbox = true  \
-    }
 static const struct rider_setting *const settings[] = {
     SETTING("tenant", "who may sign in: common, organizations, a tenant's id or domain", "common"),
     SETTING("folders", "more folders that answers come to: ids or well-known names", ""),
@@ -163,7 +158,8 @@ static const struct rider_setting *const settings[] = {
     SETTING("auth_url", "consent page, where it is not the sign-in's", NULL),
     SETTING("token_url", "token endpoint, where it is not the sign-in's", NULL),
     SETTING("admin_consent_url", "admin's consent, where it is not the sign-in's", NULL),
-    OF_MAILBOX("send_as", "more addresses that Exchange lets this mailbox send as"),
+    SETTING("send_as", "what Exchange lets mailboxes send as: mailbox=address, comma between them",
+            ""),
     NULL,
 };
 /* 10,000 requests in 10 minutes, four at a time, 30 messages a minute, 10,000 recipients a day for

@@ -51,10 +51,12 @@ def at(ms, zone="UTC"):
 class World:
     """A rig and what its cases need of it."""
     options, config, boxes = (), {}, ("ana@acme.example", "ben@acme.example")
-    poll = "10 minutes"
+    poll, provider, settings = "10 minutes", "gmail", {}
 
     def __init__(self, build):
-        self.rig = Rig(build, self.options, poll=self.poll, config={"public_url": PUBLIC, **self.config})
+        others = {"gmail": False, "providers": lambda rig: {"graph": rig.graph(more=self.settings)}}
+        self.rig = Rig(build, self.options, poll=self.poll, config={"public_url": PUBLIC, **self.config},
+                       **(others if self.provider == "graph" else {}))
         self.build, self.names = build, 0
 
     def open(self):
@@ -77,7 +79,9 @@ class World:
     def api(self, *words, **more):
         return self.rig.api(*words, **more)
 
-    def ask(self, what, **more):
+    def ask(self, what, /, **more):
+        if self.provider == "graph" and what.startswith("google."):
+            what = "microsoft." + what[len("google."):]  # it does the same there
         return self.rig.sandbox.ask(what, **more)
 
     def refused(self, method, path, body=None, **more):
@@ -95,8 +99,9 @@ class World:
 
     # -- mailboxes ---------------------------------------------------------------------------
     def mailbox(self, address, access="full", aliases=(), zone=None, **more):
-        self.rig.account(address, name=address.split("@")[0].title(), aliases=list(aliases), **more)
-        self.rig.connect(address, access, **({"zone": zone} if zone else {}))
+        self.rig.account(address, self.provider, name=address.split("@")[0].title(),
+                         aliases=list(aliases), **more)
+        self.rig.connect(address, access, self.provider, **({"zone": zone} if zone else {}))
         return address
 
     def drop(self, address):

@@ -68,7 +68,7 @@ class Sandbox:
         if status != 0:
             raise RuntimeError(f"the sandbox ended with {status}")
 
-    def ask(self, do, **more):
+    def ask(self, do, /, **more):
         """A command that is to succeed."""
         self.control.say(do=do, **more)
         answer = self.control.hear()

@@ -11,7 +11,14 @@
 
 enum { HEADERS_MOST = 5, WIDTH = 76 };
 
-static const char list_unsubscribe[] = "String 0x1045"; /* PidTagListUnsubscribe */
+/* Properties that become header fields when the mail goes out (MS-OXCMAIL). */
+static const struct {
+    const char *id, *field;
+} property_headers[] = {
+    {"String 0x1045", "List-Unsubscribe"}, /* PidTagListUnsubscribe    */
+    {"String 0x1042", "In-Reply-To"},      /* PidTagInReplyToId        */
+    {"String 0x1039", "References"},       /* PidTagInternetReferences */
+};
 
 bool ms_is_mime(const struct ms_call *call)
 {
@@ -189,7 +196,15 @@ static void properties_take(struct ms_message *message, struct json_object *aske
     }
 }
 
-/* PidTagListUnsubscribe becomes a header field. Allocated, or NULL. */
+static const char *property_header(const char *id)
+{
+    for (size_t i = 0; i < ARRAY_LEN(property_headers); i++)
+        if (text_same(id, property_headers[i].id))
+            return property_headers[i].field;
+    return NULL;
+}
+
+/* Header fields of such properties. Allocated, or NULL. */
 static char *property_fields(struct json_object *asked)
 {
     struct json_object *list = sbx_json_get(asked, "singleValueExtendedProperties");
@@ -198,10 +213,11 @@ static char *property_fields(struct json_object *asked)
     for (size_t i = 0; list && i < json_object_array_length(list); i++) {
         struct json_object *one = json_object_array_get_idx(list, i);
         const char *value = sbx_json_text(one, "value");
+        const char *field = property_header(sbx_json_text(one, "id"));
 
-        if (!text_same(sbx_json_text(one, "id"), list_unsubscribe) || !value)
+        if (!field || !value)
             continue;
-        buf_add_str(&out, "List-Unsubscribe: ");
+        buf_printf(&out, "%s: ", field);
         words_add(&out, value);
         buf_add_str(&out, "\r\n");
     }

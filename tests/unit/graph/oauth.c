@@ -26,6 +26,10 @@ static void each_level_asks_for_so_much_and_no_more(void **state)
         assert_null(oauth.scopes[i]);
     }
     assert_false(fake.provider->oauth(&fake.host, (enum rider_access)4, &oauth));
+    fake.config = (const char *const[]){"send_as", "jobs@acme.example", NULL};
+    assert_true(fake.provider->oauth(&fake.host, RIDER_ACCESS_SEND, &oauth));
+    assert_string_equal(oauth.scopes[6], "Mail.Send.Shared");
+    assert_null(oauth.scopes[7]);
     assert_string_equal(oauth.origins[0], API);
     assert_null(oauth.origins[1]);
     assert_null(oauth.revoke_url);
@@ -150,8 +154,11 @@ static void who_the_mailbox_is(void **state)
 
 static void rights_to_send_as_are_named(void **state)
 {
-    static const char *const config[] = {"send_as", "jobs@acme.example, a@acme.example", "tenant",
-                                         "acme.example", NULL};
+    static const char *const config[] = {
+        "send_as",
+        "ANA@acme.example=jobs@acme.example, a@acme.example, "
+        "ben@acme.example=boss@acme.example, =x, ana@acme.example=",
+        "tenant", "acme.example", NULL};
     struct fake fake;
     (void)state;
 

@@ -23,6 +23,15 @@ static void refused(struct seek *seek, const char *doing, const struct imap_resp
     seek->done(seek->job, &failure);
 }
 
+static void unreadable(struct seek *seek, const char *doing)
+{
+    struct failure failure;
+
+    failure_say(&failure, RIDER_BROKEN, RIDER_MAILBOX,
+                "the IMAP server's answer to %s cannot be read", doing);
+    seek->done(seek->job, &failure);
+}
+
 /* <id>, id: what is between, without the spaces around it. */
 static char *bare_id(const char *value)
 {
@@ -52,7 +61,13 @@ static void heard_mail(void *arg, const struct imap_response *response)
     struct text id = {0};
     char *marker, *message_id;
 
-    if (seek->id || imap_fetch_read(&fetch, response) < 0 || !fetch.uid)
+    if (seek->id || strcmp(response->name, "FETCH") != 0)
+        return;
+    if (imap_fetch_read(&fetch, response) < 0) {
+        seek->job->session->imap->unreadable++;
+        return;
+    }
+    if (!fetch.uid)
         return;
     block = imap_fetch_body(&fetch, "HEADER.FIELDS");
     if (!block)
@@ -71,12 +86,15 @@ static void heard_mail(void *arg, const struct imap_response *response)
 static void got_mails(void *arg, const struct imap_response *response)
 {
     struct seek *seek = arg;
+    bool read = response->status == IMAP_OK ||
+                (response->code && strcmp(response->code, "EXPUNGEISSUED") == 0);
 
-    if (response->status == IMAP_OK || seek->id ||
-        (response->code && strcmp(response->code, "EXPUNGEISSUED") == 0))
-        seek->done(seek->job, NULL);
-    else
+    if (!seek->id && !read)
         refused(seek, "FETCH", response);
+    else if (!seek->id && seek->job->session->imap->unreadable)
+        unreadable(seek, "FETCH");
+    else
+        seek->done(seek->job, NULL);
 }
 
 static void heard_range(void *arg, uint64_t first, uint64_t last)
@@ -84,8 +102,10 @@ static void heard_range(void *arg, uint64_t first, uint64_t last)
     struct seek *seek = arg;
 
     for (uint64_t uid = first; uid && uid <= last; uid++) {
-        if (last - uid >= SEEK_MAX)
+        if (last - uid >= SEEK_MAX) {
             uid = last - SEEK_MAX + 1;
+            seek->more = true;
+        }
         seek->uids[seek->count++ % SEEK_MAX] = uid;
     }
 }
@@ -104,7 +124,6 @@ static void got_search(void *arg, const struct imap_response *response)
     struct seek *seek = arg;
     struct imap *imap = seek->job->session->imap;
     size_t count = seek->count < SEEK_MAX ? seek->count : SEEK_MAX;
-    struct failure failure;
     struct text command = {0};
 
     if (response->status != IMAP_OK) {
@@ -112,11 +131,10 @@ static void got_search(void *arg, const struct imap_response *response)
         return;
     }
     if (imap->unreadable) {
-        failure_say(&failure, RIDER_BROKEN, RIDER_MAILBOX,
-                    "the IMAP server's answer to SEARCH cannot be read");
-        seek->done(seek->job, &failure);
+        unreadable(seek, "SEARCH");
         return;
     }
+    seek->more = seek->more || seek->count > count;
     if (!count) {
         seek->done(seek->job, NULL);
         return;

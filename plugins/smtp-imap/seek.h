@@ -10,6 +10,7 @@ struct seek { /* embed it in the job; zeroed, or after seek_free */
     uint64_t uids[SEEK_MAX];            /* what SEARCH named, the last ones */
     size_t count;
     bool missing;       /* there is no such folder             */
+    bool more;          /* SEARCH named more than were read    */
     char *id, *real_id; /* found: where, and the Message-ID that it carries */
     void (*done)(struct job *, const struct failure *why); /* why: it could not be looked */
 };

@@ -15,7 +15,8 @@ struct sent_job {
     struct seek seek;
     char *marker, *message_id;
     /* find */
-    uint32_t shelf; /* IMAP_USE_... where is being looked */
+    uint32_t shelf;     /* IMAP_USE_... where is being looked */
+    const char *unseen; /* why not all of it was looked through; or NULL */
     /* file */
     struct rider_bytes bytes; /* lent until the operation is finished */
     struct rider_timer *timer;
@@ -74,6 +75,10 @@ static void looked(struct job *job, const struct failure *why)
     struct sent_job *it = (struct sent_job *)job;
     const struct imap_folder *trash = imap_folder_for(job->session->imap, IMAP_USE_TRASH);
 
+    if (it->seek.missing && it->shelf == IMAP_USE_SENT)
+        it->unseen = no_sent;
+    else if (it->seek.more)
+        it->unseen = "the IMAP server's SEARCH names more mails than can be looked through";
     if (why) {
         job_fail(job, why);
     } else if (it->seek.id) {
@@ -81,8 +86,8 @@ static void looked(struct job *job, const struct failure *why)
     } else if (it->shelf == IMAP_USE_SENT && trash) {
         it->shelf = IMAP_USE_TRASH;
         seek_start(&it->seek, job, trash->name, it->marker, it->message_id, looked);
-    } else if (it->seek.missing && it->shelf == IMAP_USE_SENT) {
-        fail(it, RIDER_UNSUPPORTED, no_sent);
+    } else if (it->unseen) {
+        fail(it, RIDER_UNSUPPORTED, it->unseen);
     } else {
         fail(it, RIDER_ABSENT, "neither Sent nor the trash holds this message");
     }

@@ -139,6 +139,40 @@ static void finds(void **state)
     fake_finish(&fake);
 }
 
+/* Where the server files by itself, what is not found was not sent: so all must have been seen. */
+static void what_is_not_seen_is_not_absent(void **state)
+{
+    static const char *const config[] = {"sent", "server", "sent_folder", "Gone", NULL};
+    struct fake fake;
+    (void)state;
+
+    begin(&fake, config);
+    foresee(&fake, "EXAMINE \"Gone\"", "$T NO [NONEXISTENT] no such folder\r\n");
+    foresee(&fake, "EXAMINE \"Trash\"", OPENED("6"));
+    foresee(&fake, SEARCH, NONE);
+    find(&fake);
+    assert_int_equal(fake.kind, RIDER_UNSUPPORTED);
+    fake_finish(&fake);
+
+    begin(&fake, config);
+    foresee(&fake, "EXAMINE \"Gone\"", OPENED("5"));
+    foresee(&fake, SEARCH, FOUND("1:51"));
+    foresee(&fake, "UID FETCH ", DONE);
+    foresee(&fake, "EXAMINE \"Trash\"", OPENED("6"));
+    foresee(&fake, SEARCH, NONE);
+    find(&fake);
+    assert_int_equal(fake.kind, RIDER_UNSUPPORTED);
+    fake_finish(&fake);
+
+    begin(&fake, config);
+    foresee(&fake, "EXAMINE \"Gone\"", OPENED("5"));
+    foresee(&fake, SEARCH, FOUND("4"));
+    foresee(&fake, "UID FETCH 4 ", "* 4 FETCH (UID 4 BODY[HEADER.FIELDS (((\r\n" DONE);
+    find(&fake);
+    assert_int_equal(fake.kind, RIDER_BROKEN);
+    fake_finish(&fake);
+}
+
 static void no_sent(void **state)
 {
     struct fake fake;
@@ -610,12 +644,19 @@ static void stale_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(identifies),   cmocka_unit_test(finds),
-        cmocka_unit_test(no_sent),      cmocka_unit_test(files),
-        cmocka_unit_test(files_slowly), cmocka_unit_test(keywords),
-        cmocka_unit_test(copies),       cmocka_unit_test(reads),
-        cmocka_unit_test(unasked),      cmocka_unit_test(watches),
-        cmocka_unit_test(watches_not),  cmocka_unit_test(takes_turns),
+        cmocka_unit_test(identifies),
+        cmocka_unit_test(finds),
+        cmocka_unit_test(what_is_not_seen_is_not_absent),
+        cmocka_unit_test(no_sent),
+        cmocka_unit_test(files),
+        cmocka_unit_test(files_slowly),
+        cmocka_unit_test(keywords),
+        cmocka_unit_test(copies),
+        cmocka_unit_test(reads),
+        cmocka_unit_test(unasked),
+        cmocka_unit_test(watches),
+        cmocka_unit_test(watches_not),
+        cmocka_unit_test(takes_turns),
         cmocka_unit_test(stale_lines),
     };
 

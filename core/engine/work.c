@@ -24,6 +24,7 @@ struct job { /* some work of one kind; labels of one name go together */
     struct outcome *learned; /* what the copy that was filed is known by, or NULL */
     char *why;               /* of the last failure */
     bool given_up;           /* given back by job_apply */
+    bool not_ours;           /* the provider files its copies itself, as it found out meanwhile */
 };
 
 static void job_free(struct job *job)
@@ -108,7 +109,7 @@ static void job_kept(void *arg, int status)
     if (status == 0 && job->given_up)
         say_given_up(job);
     if (status == 0 && job->items[0].kind == WORK_FILE) {
-        tally->filed += job->done && !job->why;
+        tally->filed += job->done && !job->why && !job->not_ours;
         tally->unfiled += job->given_up;
     }
     box->working = false;
@@ -233,6 +234,11 @@ static void ask_provider(struct job *job)
     if (store_read(job->engine->options.store, &txn) < 0 ||
         store_message_get(txn, work->enrolment, work->step, &message) < 0) {
         job_end(job, true, 0);
+        return;
+    }
+    if (work->kind == WORK_FILE && !(provider_session_can(job->box->session) & RIDER_CAN_FILE)) {
+        job->not_ours = true;
+        job_end(job, true, clock_wall());
         return;
     }
     if (work->kind == WORK_FILE && !file_bytes(job, txn, &bytes))

@@ -126,6 +126,24 @@ static void test_not_where_the_provider_files(void **state)
     assert_false(rig_has_body(1));
 }
 
+static void test_found_out_that_the_provider_files(void **state)
+{
+    uint64_t ana = rig_mailbox(ANA, "told", NULL);
+
+    (void)state;
+    rig_script("file transient\n");
+    rig_campaign(ANA, PERSON);
+    rig_wait_noted("file ", 1);
+    rig_script("can 519\n");
+    rig_wait_noted("label ", 1);
+    rig_pass(1000);
+    assert_int_equal(rig_noted("file "), 1);
+    assert_int_equal(tally().unfiled, 0);
+    assert_int_equal(tally().filed, 0);
+    assert_int_equal(rig_work(ana, 0), 0);
+    assert_false(rig_has_body(1));
+}
+
 static void test_uncertain_is_looked_for_and_settled(void **state)
 {
     struct said said = {0};
@@ -190,6 +208,7 @@ int main(void)
         TEST(test_hopeless_at_once),
         TEST(test_goes_on_after_a_restart),
         TEST(test_not_where_the_provider_files),
+        TEST(test_found_out_that_the_provider_files),
         TEST(test_uncertain_is_looked_for_and_settled),
         TEST(test_uncertain_found_is_sent),
         TEST(test_erased_before_it_was_filed),

@@ -155,7 +155,7 @@ def run(rig, args):
             kill_now(rig, draw, args.within)
 
     metrics = rig.play(campaign, people, args.seconds, after=DAY, before=before, after_jump=strike)
-    judge = Judge(rig, people, senders, 3)
+    judge = Judge(rig, people, senders, 3, args.access)
     judge.all(metrics)
     judge.faults += doubts.faults
     if label:

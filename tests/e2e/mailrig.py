@@ -251,8 +251,10 @@ class People:
 class Judge:
     """By Postfix's log and what lies in the mailboxes; the daemon's report is compared with that."""
 
-    def __init__(self, rig, people, senders, steps):
+    def __init__(self, rig, people, senders, steps, access="full"):
         self.rig, self.people, self.steps = rig, people, steps
+        # A report names our message in its parts only, which are not read at less than full access.
+        self.reports = access == "full"
         self.host, self.senders = rig.host, {s.lower() for s in senders}
         self.faults = []
         self.by_person = defaultdict(list)  # what Postfix took for them, in its order
@@ -297,6 +299,8 @@ class Judge:
         what, nth = self.people.plan[person]
         if what == "rejected":
             return 0
+        if what == "nobody" and not self.reports:
+            return self.steps
         return nth if what in STOPPING else self.steps
 
     def nobody_missed(self, parked=0):
@@ -362,6 +366,10 @@ class Judge:
                 self.fault(f"{person}: {what} is known as {[r['kind'] for r in replies]}")
         for person, (what, _) in self.people.plan.items():
             replies = [r["kind"] for c in self.explained[person]["campaigns"] for r in c["replies"]]
+            if not self.reports:
+                if replies and what in ("nobody", "deferred"):
+                    self.fault(f"{person}'s report was read")
+                continue
             if what == "nobody" and "bounce-hard" not in replies:
                 self.fault(f"{person} bounced for good, and is known as {replies}")
             if what == "deferred" and "bounce-soft" not in replies:

@@ -38,6 +38,7 @@ def main():
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--gap", type=int, default=30)
     parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--reloads", type=int, default=0, help="swap the plugin so often")
     parser.add_argument("--within", type=float, default=0.3)
     parser.add_argument("--bare", action="store_true", help="STARTTLS, and the least of an IMAP server")
     parser.add_argument("--oauth", choices=("xoauth2", "oauthbearer"))
@@ -141,7 +142,7 @@ def run(rig, args):
                             people_csv(people.plan))
     rig.api("POST", f"/v1/campaigns/{campaign}/start")
     grants = Grants(rig, campaign, senders, 2 * args.people) if args.oauth else None
-    draw, kills, doubts = random.Random(args.seed), 0, Doubts(rig)
+    draw, kills, reloads, doubts = random.Random(args.seed), 0, 0, Doubts(rig)
 
     def before():
         doubts()
@@ -149,7 +150,11 @@ def run(rig, args):
             grants()
 
     def strike():
-        nonlocal kills
+        nonlocal kills, reloads
+        if reloads < args.reloads:
+            reloads += 1
+            time.sleep(draw.uniform(0, args.within))
+            rig.api("POST", "/v1/providers/acme/reload")
         if kills < args.kills:
             kills += 1
             kill_now(rig, draw, args.within)
@@ -162,7 +167,7 @@ def run(rig, args):
         judge.labels("Outreach/Test")
     print({k: v for k, v in metrics.items() if v})
     print(f"{sum(map(len, judge.by_person.values()))} taken by Postfix for {len(judge.by_person)} "
-          f"people, {len(people.deeds)} deeds; {kills} kills, settled {doubts.counts or 0}; "
+          f"people, {len(people.deeds)} deeds; {kills} kills, {reloads} reloads, settled {doubts.counts or 0}; "
           f"{time.monotonic() - began:.1f} s, {rig.starts} starts")
     if grants:
         judge.faults += grants.faults()

@@ -172,6 +172,18 @@ static int apply_away(struct store_txn *txn, const struct answer *answer,
     return store_enrolment_put(txn, enrolment);
 }
 
+/* One mail that answers two people's series: the first of them has it to show. */
+static int put_shared(struct store_txn *txn, const struct reply *reply)
+{
+    struct reply shown = *reply;
+    int r = store_reply_put(txn, &shown);
+
+    if (r != -EEXIST)
+        return r;
+    shown.provider_id = NULL;
+    return store_reply_put(txn, &shown);
+}
+
 static int put_reply(struct store_txn *txn, const struct answer *answer,
                      const struct enrolment *enrolment, uint64_t *id_r)
 {
@@ -198,11 +210,7 @@ static int put_reply(struct store_txn *txn, const struct answer *answer,
     int r = store_next_id(txn, SEQ_REPLY, &reply.id);
 
     if (r == 0)
-        r = store_reply_put(txn, &reply);
-    if (r == -EEXIST) { /* one mail that answers two people's series: the first has it to show */
-        reply.provider_id = NULL;
-        r = store_reply_put(txn, &reply);
-    }
+        r = put_shared(txn, &reply);
     if (r == 0)
         *id_r = reply.id;
     return r;
@@ -225,7 +233,7 @@ static int follow_reply(struct store_txn *txn, const struct answer *answer)
             !answer->message_id || strcmp(reply.message_id, answer->message_id) != 0)
             continue;
         mem_str_set(&reply.provider_id, answer->provider_id);
-        return store_reply_put(txn, &reply);
+        return put_shared(txn, &reply);
     }
 }
 

@@ -97,6 +97,10 @@ static void test_answers_two(void **state)
     answer_of(2, ana, "INBOX/7/4", "r1@example.com", REPLY_HUMAN);
     assert_int_equal(replies(ana, "INBOX/7/4", &id), 2);
     assert_int_equal(id, 1);
+    answer_of(1, ana, "Archive/8/1", "r1@example.com", REPLY_HUMAN); /* it moves, with both */
+    answer_of(2, ana, "Archive/8/1", "r1@example.com", REPLY_HUMAN);
+    assert_int_equal(replies(ana, "Archive/8/1", &id), 2);
+    assert_int_equal(id, 1);
 }
 
 int main(void)

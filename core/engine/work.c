@@ -206,7 +206,15 @@ static void filed(void *arg, const struct provider_result *result)
     job_done(job, result);
 }
 
-/* The bytes of what is to be filed; false: they are gone, and it ends here. */
+/* The store can't be read just now: that is no answer. */
+static void ask_later(struct job *job, int error)
+{
+    mem_str_set(&job->why, strerror(-error));
+    job_end(job, false, clock_wall() + backoff(job->items[0].attempts + 1));
+}
+
+/* The bytes of what is to be filed; false: they are gone, or not to be had now, and it ends here.
+ */
 static bool file_bytes(struct job *job, struct store_txn *txn, struct buf *bytes)
 {
     struct message_ref ref = {job->items[0].enrolment, job->items[0].step};
@@ -217,6 +225,10 @@ static bool file_bytes(struct job *job, struct store_txn *txn, struct buf *bytes
         r = body_unseal(job->engine, job->mailbox, ref, &sealed, bytes);
     if (r == 0)
         return true;
+    if (r != -ENOENT && r != -EBADMSG && r != -ENOKEY) {
+        ask_later(job, r);
+        return false;
+    }
     job->why = mem_printf("its bytes are not there any more (%s)", strerror(-r));
     job_end(job, true, 0);
     return false;
@@ -230,10 +242,16 @@ static void ask_provider(struct job *job)
     auto_wiped_buf struct buf bytes = {0};
     struct rider_message asked = {.size = sizeof(asked)};
     char token[48];
+    int r = store_read(job->engine->options.store, &txn);
 
-    if (store_read(job->engine->options.store, &txn) < 0 ||
-        store_message_get(txn, work->enrolment, work->step, &message) < 0) {
+    if (r == 0)
+        r = store_message_get(txn, work->enrolment, work->step, &message);
+    if (r == -ENOENT) {
         job_end(job, true, 0);
+        return;
+    }
+    if (r < 0) {
+        ask_later(job, r);
         return;
     }
     if (work->kind == WORK_FILE && !(provider_session_can(job->box->session) & RIDER_CAN_FILE)) {

@@ -39,6 +39,7 @@ def main():
     parser.add_argument("--gap", type=int, default=30)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--reloads", type=int, default=0, help="swap the plugin so often")
+    parser.add_argument("--trouble", action="store_true", help="servers away, folders begun anew")
     parser.add_argument("--within", type=float, default=0.3)
     parser.add_argument("--bare", action="store_true", help="STARTTLS, and the least of an IMAP server")
     parser.add_argument("--oauth", choices=("xoauth2", "oauthbearer"))
@@ -129,6 +130,34 @@ class Grants:
         return [] if self.stage == 3 else [f"the grants' story ended at {self.stage}: {self.status()}"]
 
 
+class Trouble:
+    """After a third of the mails the servers are away for a while; after two thirds each folder that is
+    read begins anew, with other UIDs."""
+
+    def __init__(self, rig, campaign, senders, total):
+        self.rig, self.campaign, self.senders = rig, campaign, senders
+        self.stage, self.total = 0, total
+
+    def __call__(self):
+        sent, host = self.rig.metrics(self.campaign)["sent"], self.rig.host
+        if self.stage == 0 and sent >= self.total // 3:
+            host.stop_dovecot()
+            for _ in range(5):
+                self.rig.jump()
+            host.run_dovecot()
+            self.stage = 1
+        elif self.stage == 1 and sent >= self.total * 2 // 3:
+            host.stop_dovecot()
+            for sender in self.senders:
+                host.new_uids(sender)
+                host.new_uids(sender, host.sent)
+            host.run_dovecot()
+            self.stage = 2
+
+    def faults(self):
+        return [] if self.stage == 2 else [f"the servers' story ended at {self.stage}"]
+
+
 def run(rig, args):
     began = time.monotonic()
     rig.start()
@@ -141,13 +170,17 @@ def run(rig, args):
     campaign = rig.campaign(YAML.format(senders=", ".join(senders), label=label, gap=args.gap),
                             people_csv(people.plan))
     rig.api("POST", f"/v1/campaigns/{campaign}/start")
-    grants = Grants(rig, campaign, senders, 2 * args.people) if args.oauth else None
+    stories = []
+    if args.oauth:
+        stories.append(Grants(rig, campaign, senders, 2 * args.people))
+    if args.trouble:
+        stories.append(Trouble(rig, campaign, senders, 2 * args.people))
     draw, kills, reloads, doubts = random.Random(args.seed), 0, 0, Doubts(rig)
 
     def before():
         doubts()
-        if grants:
-            grants()
+        for story in stories:
+            story()
 
     def strike():
         nonlocal kills, reloads
@@ -169,8 +202,8 @@ def run(rig, args):
     print(f"{sum(map(len, judge.by_person.values()))} taken by Postfix for {len(judge.by_person)} "
           f"people, {len(people.deeds)} deeds; {kills} kills, {reloads} reloads, settled {doubts.counts or 0}; "
           f"{time.monotonic() - began:.1f} s, {rig.starts} starts")
-    if grants:
-        judge.faults += grants.faults()
+    for story in stories:
+        judge.faults += story.faults()
     code = rig.stop()
     if code:
         judge.fault(f"the daemon ended with {code}")

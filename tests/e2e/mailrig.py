@@ -362,7 +362,7 @@ class Judge:
             if what == "unsubscribe":
                 if not self.explained[person]["suppressed"]:
                     self.fault(f"{person} unsubscribed, and is not suppressed")
-            elif kinds[what] not in [r["kind"] for r in replies]:
+            elif [r["kind"] for r in replies] != [kinds[what]]:
                 self.fault(f"{person}: {what} is known as {[r['kind'] for r in replies]}")
         for person, (what, _) in self.people.plan.items():
             replies = [r["kind"] for c in self.explained[person]["campaigns"] for r in c["replies"]]

@@ -362,10 +362,37 @@ class MailHost:
             oauth=OAUTH.format(dir=self.dir) if introspect else "", capability=capability,
             imap=self.imap_port, imaps=self.imaps_port,
             imap_service="client_limit = 25\n  service_count = 0" if crowd else "", more=more))
+        self.dovecot_config = config
+        self.run_dovecot()
+
+    def run_dovecot(self):
+        config = self.dovecot_config
         with open(os.path.join(self.dir, "dovecot.out"), "ab") as out:
             self.dovecot = subprocess.Popen(["/usr/sbin/dovecot", "-F", "-c", config], stdout=out,
                                             stderr=out, preexec_fn=dies_with_us)
         self.wait_port(self.imaps_port, self.dovecot, "dovecot.out", "dovecot.log")
+
+    def stop_dovecot(self):
+        """It is away until run_dovecot: no IMAP, no SASL, no delivery."""
+        self.dovecot.terminate()
+        self.dovecot.wait(20)
+        end = time.monotonic() + 0.5
+        while self.children("dovecot/"):  # whoever has a client stays with it
+            if time.monotonic() > end:
+                for pid in self.children("dovecot/"):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
+
+    def new_uids(self, address, folder=None):
+        """The folder is another one as far as IMAP goes (RFC 9051, 2.3.1.1): each mail has a new UID, under
+        a new UIDVALIDITY. Dovecot must be away."""
+        at = self.maildir(address, folder)
+        for name in os.listdir(at):
+            if name.startswith(("dovecot.index", "dovecot-uidlist")):
+                os.unlink(os.path.join(at, name))
+        for name in os.listdir(self.maildir(address)):
+            if name.startswith(("dovecot-uidvalidity", "dovecot.list.index")):
+                os.unlink(os.path.join(self.maildir(address), name))
 
     def wait_port(self, port, process, *logs, seconds=20):
         end = time.monotonic() + seconds
@@ -569,17 +596,17 @@ class MailHost:
         for pid in self.children():
             os.kill(pid, signal.SIGKILL)
 
-    def children(self):
-        """Processes whose working directory, config or environment is ours."""
+    def children(self, program=""):
+        """Processes whose working directory or environment is ours, of programs with that in their path."""
         found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
-                cwd = os.readlink(f"/proc/{pid}/cwd")
+                cwd, path = os.readlink(f"/proc/{pid}/cwd"), os.readlink(f"/proc/{pid}/exe")
                 with open(f"/proc/{pid}/environ", "rb") as file:
                     environment = file.read()
             except OSError:
                 continue
-            if int(pid) != os.getpid() and (cwd.startswith(self.dir + "/")
+            if int(pid) != os.getpid() and program in path and (cwd.startswith(self.dir + "/")
                                             or self.dir.encode() + b"/" in environment):
                 found.append(int(pid))
         return found

@@ -254,10 +254,10 @@ void graph_part_failure(struct graph_job *job, const struct wire_part *part,
                                               .headers = {part->headers.data, part->headers.len},
                                               .body = {part->answer.data, part->answer.len}};
 
-    if (part->status == 401) { /* the host renews at a 401 of a whole request: the next one's */
+    graph_failure_read(job->session->host, job->method, job->doing, &inner, failure);
+    /* The host renews at a 401 of a whole request: the next one's. A challenge is answered by what
+     * it says. */
+    if (part->status == 401 && !failure->failure.claims)
         graph_failure_say(failure, RIDER_TRANSIENT, RIDER_MAILBOX,
                           "the access token ran out within a batch (401 to %s)", job->method);
-        return;
-    }
-    graph_failure_read(job->session->host, job->method, job->doing, &inner, failure);
 }

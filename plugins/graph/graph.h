@@ -31,6 +31,7 @@ struct rider_session {
     char **folders;    /* the ones that are listed: ids or well-known names        */
     char **categories; /* of the master list, as far as known; ends in NULL    */
     struct graph_job *jobs;
+    bool alone;         /* a batch's part was answered 401: the next one goes by itself */
     struct graph_push { /* the subscription, as remembered                     */
         char *id, *state, *url;
         int64_t expires;
@@ -67,6 +68,7 @@ struct graph_job {
     struct rider_http *http;
     const char *method; /* of the request in flight                            */
     enum graph_doing doing;
+    bool batch; /* it is one */
     void (*then)(struct graph_job *, const struct rider_http_response *);
     void (*hurry)(struct graph_job *);   /* ends it without the request; NULL: fails it  */
     void (*release)(struct graph_job *); /* frees what the operation keeps; not the job  */

@@ -218,6 +218,7 @@ void graph_job_parts(struct graph_job *job, const char *method, enum graph_doing
                      struct wire_part *parts, size_t count, graph_then *then)
 {
     wire_parts_clear(parts, count);
+    job->batch = count > 1;
     if (count == 1)
         ask_one(job, method, doing, &parts[0], then);
     else
@@ -227,6 +228,7 @@ void graph_job_parts(struct graph_job *job, const char *method, enum graph_doing
 int graph_parts_take(struct graph_job *job, const struct rider_http_response *response,
                      struct wire_part *parts, size_t count, struct graph_failure *failure)
 {
+    job->session->alone = job->session->alone && !graph_ok(response);
     if (count == 1 && response->status) {
         parts[0].status = response->status;
         text_add(&parts[0].headers, response->headers.data, response->headers.len);
@@ -255,9 +257,11 @@ void graph_part_failure(struct graph_job *job, const struct wire_part *part,
                                               .body = {part->answer.data, part->answer.len}};
 
     graph_failure_read(job->session->host, job->method, job->doing, &inner, failure);
-    /* The host renews at a 401 of a whole request: the next one's. A challenge is answered by what
-     * it says. */
-    if (part->status == 401 && !failure->failure.claims)
+    /* The host renews at a 401 of a whole request: the next one goes by itself. A challenge is
+     * answered by what it says. */
+    if (part->status == 401 && job->batch && !failure->failure.claims) {
+        job->session->alone = true;
         graph_failure_say(failure, RIDER_TRANSIENT, RIDER_MAILBOX,
                           "the access token ran out within a batch (401 to %s)", job->method);
+    }
 }

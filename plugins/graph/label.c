@@ -206,6 +206,8 @@ static size_t round_size(const struct labelling *it)
 {
     size_t left = it->id_count - it->done;
 
+    if (it->job.session->alone && left)
+        return 1;
     return left < WIRE_BATCH_MAX ? left : WIRE_BATCH_MAX;
 }
 

@@ -440,7 +440,7 @@ static void ask(struct list *it)
     snprintf(it->prefer, sizeof(it->prefer), "odata.maxpagesize=%zu", it->limit);
     for (size_t i = 0; i < it->cursor.count; i++)
         behind = behind || is_behind(&it->cursor.folders[i]);
-    for (size_t i = 0; i < it->cursor.count; i++) {
+    for (size_t i = 0; i < it->cursor.count && !(it->part_count && it->job.session->alone); i++) {
         if (!behind || is_behind(&it->cursor.folders[i]))
             add_part(it, i);
     }

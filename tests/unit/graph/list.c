@@ -300,6 +300,27 @@ static void an_inner_429_is_obeyed(void **state)
     fake_finish(&fake);
 }
 
+/* The host renews a token at the 401 of a whole request: so the next one goes by itself. */
+static void an_inner_401_is_asked_again_alone(void **state)
+{
+    struct fake fake;
+    (void)state;
+
+    fake_init(&fake, fake_headers_scopes);
+    list_now(&fake, DELTA("", "inbox", "i"), DELTA("", "junkemail", "j"),
+             DELTA("", "sentitems", "s"));
+    list_now(&fake, "!424 {}", "!424 {}", "!401 {}");
+    assert_int_equal(fake.kind, RIDER_TRANSIENT);
+    list_now(&fake, NULL, NULL, "!401 {}"); /* not even renewed */
+    assert_int_equal(fake.kind, RIDER_AUTH);
+    list_now(&fake, NULL, NULL, DELTA("", "sentitems", "s"));
+    assert_int_equal(fake.ended, ENDED_LIST);
+    list_now(&fake, DELTA("", "inbox", "i"), DELTA("", "junkemail", "j"),
+             DELTA("", "sentitems", "s"));
+    assert_false(fake.more);
+    fake_finish(&fake);
+}
+
 static void a_link_elsewhere_is_not_followed(void **state)
 {
     struct fake fake;
@@ -429,6 +450,7 @@ int main(void)
         cmocka_unit_test(what_came_meanwhile_is_not_passed_over),
         cmocka_unit_test(a_lost_delta_walks_that_folder_again),
         cmocka_unit_test(an_inner_429_is_obeyed),
+        cmocka_unit_test(an_inner_401_is_asked_again_alone),
         cmocka_unit_test(a_link_elsewhere_is_not_followed),
         cmocka_unit_test(a_bounce_brings_its_report),
         cmocka_unit_test(a_report_that_can_not_be_had_waits_or_goes_without),

@@ -31,6 +31,7 @@ void account_set(struct account *account, const char *access, int64_t expires_in
     int64_t margin = lives / 2 < TOKEN_MARGIN_MS ? lives / 2 : TOKEN_MARGIN_MS;
 
     mem_wipe_str(&account->access);
+    account->refused = false;
     account->access = mem_str(access);
     account->good_until = clock_wall() + lives - margin;
 }

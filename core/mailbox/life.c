@@ -468,14 +468,17 @@ void refuse_for_good(struct mailboxes *mailboxes, uint64_t mailbox, const char *
                      const char *claims)
 {
     struct change *change = change_new(mailboxes, CHANGE_REFUSED, mailbox, NULL, NULL);
+    struct account *account = account_of(mailboxes, mailbox, true);
 
     account_forget(mailboxes, mailbox);
     if (claims)
         seal_box(mailboxes->options.seal, mailbox, claims_key,
                  (struct bytes){claims, strlen(claims)}, &change->sealed);
     change->why = mem_str(why ? why : "The provider refused our credentials.");
-    log_warn("mailbox %llu: its owner must sign in again: %s", (unsigned long long)mailbox,
-             change->why);
+    log_write(account->refused ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
+              "mailbox %llu: its owner must sign in again: %s", (unsigned long long)mailbox,
+              change->why);
+    account->refused = true; /* each that was under way comes here too */
     change_submit(change);
 }
 

@@ -210,7 +210,7 @@ COMMON = ("nobody answers", "company stops", "person stops everywhere", "reply",
           "hard bounce suppresses", "opt out by mail", "interested by the owners label",
           "unrelated mail leaves nothing", "two answers count once", "addresses of the world",
           "revoked grant", "an access token runs out early", "reconnected with less access",
-          "answer while the daemon was down", "owner throws our mail away", "disconnected mailbox")
+          "answer while the daemon was down", "disconnected mailbox")
 OWN = [v for k, v in list(globals().items()) if k.startswith("case_")]
 NAMES.update({v: k[5:].replace("_", " ") for k, v in list(globals().items()) if k.startswith("case_")})
 WORLDS = (

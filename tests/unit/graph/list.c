@@ -328,7 +328,8 @@ static void a_link_elsewhere_is_not_followed(void **state)
 
     fake_init(&fake, fake_headers_scopes);
     list_now(&fake,
-             "{\"value\":[],\"@odata.deltaLink\":\"https://evil.example/v1.0/me?$deltatoken=1\"}",
+             "{\"value\":[],\"@odata.deltaLink\":\"https://grapx.acme.example/v1.0/me/"
+             "x?$deltatoken=1\"}",
              DELTA("", "junkemail", "j"), DELTA("", "sentitems", "s"));
     assert_int_equal(fake.kind, RIDER_BROKEN);
     fake.cursor = text_dup("1 inbox d 1 https%3A%2F%2Fevil.example -");

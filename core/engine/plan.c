@@ -188,7 +188,8 @@ static void message_fill(struct message *message, const struct decide_facts *fac
     message->minted_at = now;
     if (!message->first_minted_at)
         message->first_minted_at = now;
-    message->ended_at = message->left_at = 0;
+    message->ended_at = 0;
+    message->left_at = -1;
     message->kind = message->scope = message->code = 0;
     mem_str_set(&message->detail, NULL);
     mem_str_set(&message->provider_id, NULL);

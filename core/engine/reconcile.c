@@ -272,7 +272,7 @@ static bool question_load(struct question *question)
     question->minted_at = message.first_minted_at;
     question->grade = message.grade;
     question->had_draft = message.state == MESSAGE_STAGED;
-    question->kept = message.grade == GRADE_AT_MOST_ONCE && !message.left_at;
+    question->kept = message.grade == GRADE_AT_MOST_ONCE && message.left_at < 0;
     return true;
 }
 

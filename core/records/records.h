@@ -173,10 +173,11 @@ struct message { /* one step to one person; key (enrolment, step) */
     int64_t first_minted_at; /* of the first: find need not look further back */
     int64_t ended_at;        /* when the attempt ended in doubt; 0: in flight, or not in doubt */
     int64_t sent_at;
-    int64_t left_at;  /* at most once: from when it may have gone out; 0: it can't have, yet */
-    char *message_id; /* ours */
-    char *final_id;   /* the provider's; NULL: not known, or the same */
-    bool final;       /* final_id and thread_id are all there is to know */
+    int64_t left_at; /* at most once: from when it may have gone out; -1: it can't have, yet; 0: not
+                        known, as older stores did not keep it */
+    char *message_id;              /* ours */
+    char *final_id;                /* the provider's; NULL: not known, or the same */
+    bool final;                    /* final_id and thread_id are all there is to know */
     char *provider_id, *thread_id; /* of the sent copy, or of the draft while STAGED */
     char *subject, *base_subject;
     char *to, *from;

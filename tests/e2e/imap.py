@@ -39,6 +39,7 @@ def main():
     parser.add_argument("--gap", type=int, default=30)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--reloads", type=int, default=0, help="swap the plugin so often")
+    parser.add_argument("--files", action="store_true", help="the server files the copies in Sent")
     parser.add_argument("--trouble", action="store_true", help="servers away, folders begun anew")
     parser.add_argument("--within", type=float, default=0.3)
     parser.add_argument("--bare", action="store_true", help="STARTTLS, and the least of an IMAP server")
@@ -46,7 +47,8 @@ def main():
     parser.add_argument("--seconds", type=int, default=300)
     args = parser.parse_args()
     try:
-        with MailRig(args.build, oauth=args.oauth, bare=args.bare,
+        with MailRig(args.build, oauth=args.oauth, bare=args.bare, host={"files": args.files},
+                     settings={"sent": "server"} if args.files else None,
                      config={"public_url": "https://outreach.example.com"}) as rig:
             return verdict(run(rig, args))
     except Unavailable as why:

@@ -25,10 +25,11 @@ STOPPING = {"reply", "other", "unsubscribe", "nobody", "rejected"}
 class MailRig(Rig):
     """oauth: None for passwords, or the mechanism to sign in by. bare: STARTTLS, and an IMAP server that
     offers nothing but what RFC 3501 asks for, with labels as folders. host: options of MailHost.
-    settings: more of the provider's. stride: see `jump`."""
+    settings: more of the provider's. stride: see `jump`. beside: providers of the sandbox that are
+    configured too, "gmail" or "graph"."""
 
     def __init__(self, build, options=(), oauth=None, bare=False, host=None, settings=None, poll="6 hours",
-                 stride=120 * MINUTE, **more):
+                 stride=120 * MINUTE, beside=(), **more):
         self.oauth, self.host, self.host_options = oauth, None, dict(host or {})
         self.bare = bare
         if bare:
@@ -38,7 +39,9 @@ class MailRig(Rig):
         start = str(int(time.time() * 1000))
         try:
             super().__init__(build, ("--start", start, "--clock", "hold", *options), poll=poll,
-                             providers=lambda _: {"acme": self.acme()}, gmail=False,
+                             providers=lambda _: {"acme": self.acme(),
+                                                  **{name: getattr(self, name)() for name in beside}},
+                             gmail=False,
                              cas=lambda rig: [rig.host.ca], **more)
         except BaseException:
             if self.host:
@@ -260,7 +263,7 @@ class Judge:
         self.by_person = defaultdict(list)  # what Postfix took for them, in its order
         self.by_name = defaultdict(list)
         for mail in self.host.log().taken():
-            to = {end[0] for end in mail.ends}
+            to = {end[0] for end in mail.ends if "+" not in end[0]}  # but for copies in Sent
             if mail.login not in self.senders or mail.sender is None or to & self.senders:
                 continue  # what people sent, what was cut off, what a mailbox sent to itself
             for person in to:

@@ -84,6 +84,8 @@ mail_uid = {mail_uid}
 mail_gid = {mail_gid}
 mail_location = maildir:{dir}/mail/%Lu
 mail_fsync = never
+recipient_delimiter = +
+lmtp_save_to_detail_mailbox = yes
 mail_max_userip_connections = 100
 auth_mechanisms = plain login{oauth_mechanisms}
 auth_verbose = yes
@@ -238,6 +240,11 @@ bounce_template_file = {dir}/bounce.cf
 {more}
 """
 
+# Of submission only: what is delivered from outside, or reported, is nobody's own.
+FILES = """
+sender_bcc_maps = regexp:{dir}/copies
+"""
+
 # As the built-in one, whose unit of time is the hour.
 BOUNCE_CF = """delay_template = <<EOF
 Charset: us-ascii
@@ -292,10 +299,11 @@ class MailHost:
     """introspect: the URL, with user and password, where Dovecot asks about OAuth tokens.
     sent: what the folder with special use Sent is called. capability: Dovecot's imap_capability, to
     leave some out. dovecot, postfix: more lines of configuration. crowd: hundreds of logins at once.
+    files: Postfix files a copy of what each login sends into its folder Sent, as Gmail does.
     raw: keep what is said on IMAP lines, in <dir>/raw/<user>."""
 
     def __init__(self, introspect=None, sent="Sent", capability="", dovecot="", postfix="",
-                 crowd=False, raw=False, smtp=True, scope="https://mail.google.com/"):
+                 crowd=False, raw=False, smtp=True, files=False, scope="https://mail.google.com/"):
         needs(smtp)
         self.dir = tempfile.mkdtemp(prefix="mailhost-")
         os.chmod(self.dir, 0o755)
@@ -314,7 +322,7 @@ class MailHost:
             os.chmod(os.path.join(self.dir, "users"), 0o644)
             self.start_dovecot(introspect, scope, capability, dovecot, crowd, raw, smtp)
             if smtp:
-                self.start_postfix(postfix)
+                self.start_postfix(postfix + (FILES.format(dir=self.dir) if files else ""))
         except BaseException:
             self.end()
             raise
@@ -498,6 +506,7 @@ class MailHost:
         for name in ("transport", "rejected"):
             self.write(name, "")
         self.write("bounce.cf", BOUNCE_CF)
+        self.write("copies", f"/^([^+]+)@(.+)$/ ${{1}}+{self.sent}@${{2}}\n")
         self.write("owners", "/^(.+)$/ ${1}\n")
         self.write("postfix/main.cf", MAIN_CF.format(dir=self.dir, postfix=POSTFIX, name=NAME, more=more))
         self.write("postfix/master.cf", MASTER_CF.format(

@@ -1,8 +1,9 @@
-"""tools/quickstart.py: the campaign that tools/quickstart shows: 30 people, two mailboxes, three steps."""
+"""tools/quickstart.py: the campaign that tools/quickstart shows: 30 people, two or three mailboxes, three steps."""
 import argparse
 import collections
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -86,13 +87,14 @@ def main():
     parser.add_argument("--people", type=int, default=30)
     parser.add_argument("--pace", type=int, default=40, help="least real ms between clock jumps")
     parser.add_argument("--keep", action="store_true", help="leave the data directory")
-    parser.add_argument("--provider", choices=("gmail", "smtp-imap"), default="gmail")
+    parser.add_argument("--provider", choices=("gmail", "smtp-imap", "all"), default="gmail")
     args = parser.parse_args()
     build = os.path.abspath(args.build)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped
     began = time.monotonic()
     if args.keep:
         os.environ["RIDER_KEEP"] = "1"
-    if args.provider == "smtp-imap":
+    if args.provider != "gmail":
         on_real_servers(build, args)
         print(f"\nThat took {time.monotonic() - began:.0f} s; the daemon's clock jumped over the days between "
               "the mails, the mail servers' did not.")
@@ -164,10 +166,11 @@ def adds_up(metrics):
           f": {'adds up' if total == metrics['messages'] else 'DOES NOT ADD UP'}")
 
 
-def campaign_files(rig, count):
+def campaign_files(rig, count, senders=SENDERS):
     yaml, csv = os.path.join(rig.dir, "berlin.yaml"), os.path.join(rig.dir, "people.csv")
     with open(yaml, "w") as file:
-        file.write(YAML)
+        file.write(YAML.replace("[ana@acme.example, ben@acme.example]",
+                                "[" + ", ".join(sender[0] for sender in senders) + "]"))
     with open(csv, "w", encoding="utf-8") as file:
         file.write(people(count))
     return yaml, csv
@@ -185,9 +188,12 @@ ON_REAL_SERVERS = {0: ("reply", 1), 2: ("reply", 2), 3: ("auto_reply", 1), 5: ("
 
 
 def on_real_servers(build, args):
+    together = args.provider == "all"
     try:
-        with MailRig(build, stride=60 * MINUTE, poll="6 hours", config={"public_url": "https://outreach.example.com"}) as rig:
-            run_on_real_servers(rig, args)
+        with MailRig(build, ("--seed", "11") if together else (), stride=60 * MINUTE,
+                     beside=("gmail", "graph") if together else (),
+                     config={"public_url": "https://outreach.example.com"}) as rig:
+            (run_side_by_side if together else run_on_real_servers)(rig, args)
     except Unavailable as why:
         raise SystemExit(f"tools/quickstart: {why}")
 
@@ -206,10 +212,10 @@ class Progress:
                   f"{metrics['answered']} answered, {metrics['bounced']} bounced", flush=True)
 
 
-def keywords(rig):
-    """How many messages carry each keyword of the campaign, over both mailboxes."""
+def keywords(rig, senders):
+    """How many messages carry each keyword of the campaign, over those mailboxes."""
     counts = collections.Counter()
-    for address, _ in SENDERS:
+    for address in senders:
         for folder in (None, rig.host.sent):
             for found in rig.host.keywords(address, folder).values():
                 counts.update(word for word in found if word.startswith("$Outreach/"))
@@ -248,9 +254,89 @@ def run_on_real_servers(rig, args):
     print(f"  {sum(map(len, judge.by_person.values()))} mails taken for {len(judge.by_person)} people; "
           + ", ".join(f"{count} {what}" for what, count in sorted(deeds.items())))
     print("  keywords in the mailboxes: "
-          + ", ".join(f"{word}: {count}" for word, count in sorted(keywords(rig).items())))
+          + ", ".join(f"{word}: {count}" for word, count in sorted(keywords(rig, [a for a, _ in SENDERS]).items())))
     adds_up(metrics)
     verdict(judge.faults)
+
+
+# -- Gmail, Outlook and IMAP, side by side -------------------------------------------------------------
+
+TOGETHER = [("ana@acme.example", "Ana Ruiz", "gmail"), ("ben@contoso.example", "Ben Okafor", "graph"),
+            ("cleo@posts.example", "Cleo Brandt", "acme")]
+BEHAVIOUR = {"reply": 0.25, "other_address": 0.03, "auto_reply": 0.05, "out_of_office": 0.05,
+             "bounce_hard": 0.04, "bounce_soft": 0.02, "unsubscribe": 0.05, "unrelated": 0.3,
+             "delay_min_ms": 600_000, "delay_max_ms": 60 * 3600_000}
+
+
+def connect_all(rig):
+    cleo = TOGETHER[2]
+    for address, name, provider in TOGETHER[:2]:
+        rig.account(address, provider, name=name)
+        print(f"\n$ postrider mailbox add {address} --provider {provider} --zone Europe/Berlin\n"
+              "  (its owner opens the link and consents)")
+        rig.connect(address, "full", provider, zone="Europe/Berlin")
+    rig.host.add(cleo[0])
+    shown(rig, "mailbox", "add", cleo[0], "--provider", cleo[2], "--set", f"name={cleo[1]}",
+          "--secret-file", rig.secret_file("secret", PASSWORD), "--zone", "Europe/Berlin")
+    shown(rig, "mailbox", "list")
+
+
+def sender_of(rig, person):
+    """Whose mailbox this person is mailed from."""
+    return rig.api("GET", f"/v1/explain/{person}")["campaigns"][0]["mailbox"]
+
+
+def labelled(rig, address, side):
+    found = rig.sandbox.ask(side + ".labels.dump", account=address)["labels"]
+    return ", ".join(f"{one['name']}: {len(one['messages'])}" for one in found
+                     if one["name"].startswith("Outreach/"))
+
+
+def judged(rig, args, answering):
+    """The faults of each side, and what it logged."""
+    of = {person: sender_of(rig, person) for person in everyone(args.people)}
+    cleo = TOGETHER[2][0]
+    oracle = Oracle(rig.sandbox.about["receiver_log"], [p for p in of if of[p] != cleo], 3,
+                    [address for address, _, _ in TOGETHER[:2]], poll_ms=6 * 3600_000, min_gap_ms=90_000)
+    print("\nWhat the sandbox logged that plays Google and Microsoft:\n  ", end="")
+    faults = list(oracle.judge())
+    print(oracle.summary())
+    for (address, _, _), side in zip(TOGETHER, ("google", "microsoft")):
+        print(f"  labels of {address}: {labelled(rig, address, side)}")
+    answering.plan = {person: deed for person, deed in answering.plan.items() if of[person] == cleo}
+    judge = Judge(rig, answering, [cleo], 3)
+    judge.once(), judge.nobody_missed(), judge.report(), judge.copies(), judge.answers(), judge.secrets()
+    deeds = collections.Counter(what for what, _, _, _ in answering.deeds)
+    print("What Postfix logged, and what lies in its mailbox:")
+    print(f"  {sum(map(len, judge.by_person.values()))} mails taken for {len(judge.by_person)} people; "
+          + ", ".join(f"{count} {what}" for what, count in sorted(deeds.items())))
+    print(f"  keywords of {cleo}: "
+          + ", ".join(f"{word}: {count}" for word, count in sorted(keywords(rig, [cleo]).items())))
+    return faults + judge.faults, len(oracle.accepted) + sum(map(len, judge.by_person.values()))
+
+
+def run_side_by_side(rig, args):
+    rig.start()
+    rig.sandbox.ask("google.people", seed=11, **BEHAVIOUR)
+    print("postriderd is up, with its store, beside a sandbox that plays Google, Microsoft and people,\n"
+          "and beside a Postfix and a Dovecot, where people answer by swaks.")
+    connect_all(rig)
+    plan = {person: ON_REAL_SERVERS.get(i % 15, ("nothing", 0))
+            for i, person in enumerate(everyone(args.people))}
+    answering = People(rig, plan)
+    yaml, csv = campaign_files(rig, args.people, TOGETHER)
+    name = "Backend engineers, Berlin"
+    shown(rig, "campaign", "create", yaml, "--people", csv)
+    shown(rig, "campaign", "start", name)
+    campaign = next(c for c in rig.api("GET", "/v1/campaigns")["campaigns"])["id"]
+    metrics = rig.play(campaign, answering, after=4 * 86400_000, before=Progress(rig, campaign))
+    shown(rig, "campaign", "show", name)
+    shown(rig, "reply", "list")
+    faults, taken = judged(rig, args, answering)
+    if taken != metrics["sent"]:
+        faults.append(f"the daemon says {metrics['sent']} sent, the logs {taken}")
+    adds_up(metrics)
+    verdict(faults)
 
 
 if __name__ == "__main__":

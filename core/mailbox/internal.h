@@ -25,7 +25,7 @@ struct account { /* a mailbox's tokens, in memory only */
     struct mailboxes *owner;
     uint64_t id;
     char *access;            /* wiped when replaced */
-    bool refused;            /* said in the log since it last had a token */
+    bool refused;            /* said in the log since it last signed in */
     char *claims;            /* what the next renewal is to carry; or NULL */
     char *answered;          /* what the last one that did carried, */
     int64_t answered_at;     /* and when (wall) */

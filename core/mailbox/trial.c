@@ -149,7 +149,10 @@ static void kept(void *arg, int result)
 {
     struct keeping *keeping = arg;
     struct mailboxes *mailboxes = keeping->trial->mailboxes;
+    struct account *account = account_of(mailboxes, keeping->id, false);
 
+    if (result == 0 && account && keeping->status == MAILBOX_ACTIVE)
+        account->refused = false; /* the next refusal is news */
     if (result == 0 && mailboxes->options.changed)
         mailboxes->options.changed(mailboxes->options.changed_arg, keeping->id);
     keeping->then(keeping->trial, result);

@@ -104,6 +104,38 @@ static struct login login_of(uint64_t id)
     return login;
 }
 
+/* How often the log says that its owner must come. */
+static int said_refused(void)
+{
+    auto_free char *path = mem_printf("%s/run.log", rig.dir);
+    FILE *file = fopen(path, "r");
+    char line[1024];
+    int count = 0;
+
+    while (file && fgets(line, sizeof(line), file))
+        count += strstr(line, "must sign in again") != NULL;
+    if (file)
+        fclose(file);
+    return count;
+}
+
+static void each_refusal_is_said_once(void **state)
+{
+    uint64_t id = connected();
+
+    (void)state;
+    mailbox_refused(rig.mailboxes, id, "the password is refused");
+    mailbox_refused(rig.mailboxes, id, "the password is refused");
+    rig_settle();
+    assert_int_equal(rig_status(id), MAILBOX_RECONNECT);
+    assert_int_equal(said_refused(), 1);
+    assert_int_equal(give(id, SECRET, true).status, 0);
+    assert_int_equal(rig_status(id), MAILBOX_ACTIVE);
+    mailbox_refused(rig.mailboxes, id, "the password is refused");
+    rig_settle();
+    assert_int_equal(said_refused(), 2);
+}
+
 struct asked {
     int count, status;
     uint32_t can;
@@ -582,6 +614,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(is_tried_proved_and_kept),
+        TEST(each_refusal_is_said_once),
         TEST(is_lent_with_its_user),
         TEST(a_grant_logs_in_as_a_bearer),
         TEST(its_settings_are_checked_and_sealed),

@@ -102,8 +102,10 @@ class Doubts:
 
     def run(self, campaign, seconds):
         end = time.monotonic() + seconds
-        while time.monotonic() < end and not self.rig.finished(campaign):
+        while time.monotonic() < end:
             self.settle()
+            if self.rig.finished(campaign) and not self.rig.metrics(campaign)["uncertain"]:
+                break
             time.sleep(0.2)
         return self.rig.run(campaign, 5)
 

@@ -1,6 +1,7 @@
 /* store/schema.c: the version of what is on disk, and the steps that bring an older one forward. */
 #include "store/schema.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -75,10 +76,36 @@ static int check_key(struct store_txn *txn, char **error_r)
     return -EKEYREJECTED;
 }
 
+/* To 2: a message's last field is from when it may have left; 0, not known, in all that are there.
+ */
+static int messages_may_leave(struct store_txn *txn)
+{
+    struct key at = {.len = 0};
+    struct bytes key, value;
+    int r;
+
+    while ((r = txn_next(txn, TABLE_MESSAGE, &at, 0, &key, &value)) == 0) {
+        auto_buf struct buf grown = {0};
+        auto_record(message) message = {0};
+
+        memcpy(at.data, key.data, key.len);
+        at.len = key.len;
+        buf_add(&grown, value.data, value.len);
+        buf_add_char(&grown, '\0');
+        r = record_message_decode(buf_bytes(&grown), &message);
+        if (r == 0)
+            r = txn_put(txn, TABLE_MESSAGE, &at, buf_bytes(&grown));
+        if (r < 0)
+            return r;
+        key_u8(&at, 0); /* behind this one */
+    }
+    return r == -ENOENT ? 0 : r;
+}
+
 int schema_open(struct store_txn *txn, char **error_r)
 {
-    /* There is no older version yet: the first step will be {1, step_1_to_2}. */
-    int r = schema_advance(txn, SCHEMA_VERSION, NULL, 0, error_r);
+    static const struct schema_step steps[] = {{1, messages_may_leave}};
+    int r = schema_advance(txn, SCHEMA_VERSION, steps, ARRAY_LEN(steps), error_r);
 
     return r < 0 ? r : check_key(txn, error_r);
 }

@@ -6,7 +6,7 @@
 #define STORE_SCHEMA_H
 #include "store/txn.h"
 
-enum { SCHEMA_VERSION = 1 };
+enum { SCHEMA_VERSION = 2 };
 
 struct schema_step {
     uint64_t from; /* turns this version into the next */

@@ -192,6 +192,7 @@ static int apply_steps(struct store_txn *txn, void *arg)
     char *error = NULL;
 
     (void)arg;
+    assert_int_equal(meta_put(txn, "schema", 1), 0);
     assert_int_equal(schema_advance(txn, 1, steps, 3, &error), 0);
     assert_int_equal(meta_get(txn, "two", &found), -ENOENT); /* nothing to do */
     assert_int_equal(schema_advance(txn, 3, steps, 3, &error), 0);
@@ -220,6 +221,57 @@ static void test_steps(void **state)
     help_finish(&help);
 }
 
+/* As version 1 wrote a message: its last field was not there yet. */
+static int write_old(struct store_txn *txn, void *arg)
+{
+    struct message message = {.enrolment = 7, .mailbox = 3, .state = MESSAGE_INTENDED};
+    struct key key = {.len = 0};
+    struct bytes value;
+    auto_buf struct buf old = {0};
+
+    (void)arg;
+    for (message.step = 0; message.step < 3; message.step++) {
+        assert_int_equal(store_message_put(txn, &message), 0);
+        key = key_ref((struct message_ref){7, message.step});
+        assert_int_equal(txn_get(txn, TABLE_MESSAGE, &key, &value), 0);
+        buf_truncate(&old, 0);
+        buf_add(&old, value.data, value.len - 1);
+        assert_int_equal(txn_put(txn, TABLE_MESSAGE, &key, buf_bytes(&old)), 0);
+    }
+    return meta_put(txn, "schema", 1);
+}
+
+static int read_new(struct store_txn *txn, void *arg)
+{
+    uint64_t version = 0;
+
+    (void)arg;
+    for (uint16_t step = 0; step < 3; step++) {
+        auto_record(message) message = {0};
+
+        assert_int_equal(store_message_get(txn, 7, step, &message), 0);
+        assert_int_equal(message.mailbox, 3);
+        assert_int_equal(message.left_at, 0);
+    }
+    assert_int_equal(meta_get(txn, "schema", &version), 0);
+    assert_int_equal(version, SCHEMA_VERSION);
+    return 0;
+}
+
+static void test_version_1_is_read(void **state)
+{
+    struct help help;
+
+    (void)state;
+    help_init(&help);
+    help_open(&help);
+    assert_int_equal(help_run(&help, write_old, NULL), 0);
+    help_close(&help);
+    help_open(&help);
+    assert_int_equal(help_run(&help, read_new, NULL), 0);
+    help_finish(&help);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,7 +279,7 @@ int main(void)
         cmocka_unit_test(test_private),        cmocka_unit_test(test_missing),
         cmocka_unit_test(test_read_only),      cmocka_unit_test(test_other_key),
         cmocka_unit_test(test_not_a_store),    cmocka_unit_test(test_newer_refused),
-        cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_steps),          cmocka_unit_test(test_version_1_is_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,11 +5,7 @@
 #include "gmail.h"
 
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum { HOLDS_ALL = RIDER_HOLDS_SEND | RIDER_HOLDS_LIST | RIDER_HOLDS_LABEL };
 
 void gmail_failure_say(struct gmail_failure *failure, enum rider_kind kind, enum rider_scope scope,
                        const char *format, ...)
@@ -17,37 +13,18 @@ void gmail_failure_say(struct gmail_failure *failure, enum rider_kind kind, enum
     va_list args;
 
     va_start(args, format);
-    vsnprintf(failure->detail, sizeof(failure->detail), format, args);
+    failure_write(&failure->failure, failure->detail, sizeof(failure->detail), kind, scope, format,
+                  args);
     va_end(args);
-    failure->failure = (struct rider_failure){.size = sizeof(failure->failure),
-                                              .kind = (int32_t)kind,
-                                              .scope = (int32_t)scope,
-                                              .retry_after = -1,
-                                              .detail = failure->detail};
 }
 
-/* From the header (seconds or a date, RFC 9110 10.2.3) or from the text, the later one; -1: none.
- */
-static int64_t retry_after(const struct rider_host *host,
-                           const struct rider_http_response *response,
-                           const struct wire_error *error)
+/* From the header or from the text, the later one; -1: none. */
+static int64_t hint(const struct rider_host *host, const struct rider_http_response *response,
+                    const struct wire_error *error)
 {
-    char *value = wire_block_value(response->headers, "retry-after"), *end;
-    int64_t now = host->wall_clock(host), wait = -1;
+    int64_t now = host->wall_clock(host), wait = retry_after(host, response);
 
-    if (value) {
-        long seconds = strtol(value, &end, 10);
-        int64_t at = wire_http_time(value);
-
-        if (end > value && (!*end || *end == ' ') && seconds >= 0 && seconds <= 7 * 86400)
-            wait = (int64_t)seconds * 1000;
-        else if (at)
-            wait = at > now ? at - now : 0;
-    }
-    free(value);
-    if (error->retry_at && error->retry_at - now > wait)
-        wait = error->retry_at - now;
-    return wait;
+    return error->retry_at && error->retry_at - now > wait ? error->retry_at - now : wait;
 }
 
 static bool is_reason(const struct wire_error *error, const char *reasons)
@@ -184,5 +161,5 @@ void gmail_failure_read(const struct rider_host *host, const char *method, enum 
                           status);
     }
     failure->failure.code = status;
-    failure->failure.retry_after = retry_after(host, response, &error);
+    failure->failure.retry_after = hint(host, response, &error);
 }

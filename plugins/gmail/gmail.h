@@ -4,6 +4,7 @@
  * it makes one request at a time. */
 #ifndef GMAIL_H
 #define GMAIL_H
+#include "host.h"
 #include "text.h"
 #include "wire.h"
 
@@ -40,8 +41,6 @@ bool gmail_is_known_sent(const struct rider_session *session, const char *id);
 uint32_t gmail_may(const char *const *scopes, int32_t access);
 /* The cost of one call in quota units: config "cost.<method>", else Google's table. */
 uint32_t gmail_cost(const struct rider_session *session, const char *method);
-/* The config value, or what Google has. Lent. */
-const char *gmail_config(const struct rider_host *host, const char *key, const char *fallback);
 
 /* ---- failures ---------------------------------------------------------------------------------
  */

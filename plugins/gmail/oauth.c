@@ -1,7 +1,6 @@
 /* gmail/oauth.c: how a mailbox's owner consents at Google, and what a refusal there means. */
 #include "gmail.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define SCOPE "https://www.googleapis.com/auth/"
@@ -16,32 +15,23 @@ static const char *const headers_scopes[] = {
 /* gmail.modify covers send, read, drafts, labels and settings.sendAs.list. */
 static const char *const full_scopes[] = {"openid", "email", "profile", SCOPE "gmail.modify", NULL};
 
-/* scheme://host[:port] of a URL. */
-static void origin_of(const char *url, char *origin, size_t room)
-{
-    const char *host = strstr(url, "://");
-    size_t len = host ? (size_t)(host - url) + 3 + strcspn(host + 3, "/?#") : 0;
-
-    snprintf(origin, room, "%.*s", (int)(len < room ? len : 0), url);
-}
-
 bool gmail_oauth(const struct rider_host *host, enum rider_access access, struct rider_oauth *oauth)
 {
     static char api[300], userinfo[300]; /* good until the next call, as lent things are */
     static const char *origins[3];
 
-    origin_of(gmail_config(host, "api_url", "https://gmail.googleapis.com"), api, sizeof(api));
-    origin_of(
-        gmail_config(host, "userinfo_url", "https://openidconnect.googleapis.com/v1/userinfo"),
+    url_origin(config_text(host, "api_url", "https://gmail.googleapis.com"), api, sizeof(api));
+    url_origin(
+        config_text(host, "userinfo_url", "https://openidconnect.googleapis.com/v1/userinfo"),
         userinfo, sizeof(userinfo));
     origins[0] = api;
     origins[1] = strcmp(api, userinfo) != 0 ? userinfo : NULL;
     *oauth = (struct rider_oauth){
         .size = sizeof(*oauth),
         .authorize_url =
-            gmail_config(host, "auth_url", "https://accounts.google.com/o/oauth2/v2/auth"),
-        .token_url = gmail_config(host, "token_url", "https://oauth2.googleapis.com/token"),
-        .revoke_url = gmail_config(host, "revoke_url", "https://oauth2.googleapis.com/revoke"),
+            config_text(host, "auth_url", "https://accounts.google.com/o/oauth2/v2/auth"),
+        .token_url = config_text(host, "token_url", "https://oauth2.googleapis.com/token"),
+        .revoke_url = config_text(host, "revoke_url", "https://oauth2.googleapis.com/revoke"),
         .authorize_params = params,
         .scopes = access == RIDER_ACCESS_FULL      ? full_scopes
                   : access == RIDER_ACCESS_HEADERS ? headers_scopes

@@ -72,23 +72,6 @@ uint32_t gmail_cost(const struct rider_session *session, const char *method)
     return 1;
 }
 
-const char *gmail_config(const struct rider_host *host, const char *key, const char *fallback)
-{
-    const char *said = host->config(host, key);
-
-    return said && *said ? said : fallback;
-}
-
-/* A URL from the config without the slashes at its end. */
-static char *config_url(const struct rider_host *host, const char *key, const char *fallback)
-{
-    char *url = text_dup(gmail_config(host, key, fallback));
-
-    for (size_t len = strlen(url); len && url[len - 1] == '/'; len--)
-        url[len - 1] = '\0';
-    return url;
-}
-
 static struct rider_session *gmail_open(const struct rider_host *host,
                                         const struct rider_mailbox *mailbox,
                                         struct rider_failure *why)
@@ -113,7 +96,7 @@ static struct rider_session *gmail_open(const struct rider_host *host,
         config_url(host, "userinfo_url", "https://openidconnect.googleapis.com/v1/userinfo");
     text_printf(&batch, "%s/batch/gmail/v1", session->api);
     session->batch = batch.data;
-    session->old_quota = strcmp(gmail_config(host, "quota", "new"), "old") == 0;
+    session->old_quota = strcmp(config_text(host, "quota", "new"), "old") == 0;
     gmail_labels_recall(session);
     return session;
 }

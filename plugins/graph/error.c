@@ -5,11 +5,10 @@
 #include "graph.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOLDS_ALL = RIDER_HOLDS_SEND | RIDER_HOLDS_LIST | RIDER_HOLDS_LABEL, HOUR = 3600000 };
+enum { HOUR = 3600000 };
 
 void graph_failure_say(struct graph_failure *failure, enum rider_kind kind, enum rider_scope scope,
                        const char *format, ...)
@@ -17,33 +16,9 @@ void graph_failure_say(struct graph_failure *failure, enum rider_kind kind, enum
     va_list args;
 
     va_start(args, format);
-    vsnprintf(failure->detail, sizeof(failure->detail), format, args);
+    failure_write(&failure->failure, failure->detail, sizeof(failure->detail), kind, scope, format,
+                  args);
     va_end(args);
-    failure->failure = (struct rider_failure){.size = sizeof(failure->failure),
-                                              .kind = (int32_t)kind,
-                                              .scope = (int32_t)scope,
-                                              .retry_after = -1,
-                                              .detail = failure->detail};
-}
-
-/* Seconds or a date (RFC 9110 10.2.3); -1: none. */
-static int64_t retry_after(const struct rider_host *host,
-                           const struct rider_http_response *response)
-{
-    char *value = wire_block_value(response->headers, "retry-after"), *end;
-    int64_t now = host->wall_clock(host), wait = -1, at;
-
-    if (value) {
-        long seconds = strtol(value, &end, 10);
-
-        at = wire_http_time(value);
-        if (end > value && (!*end || *end == ' ') && seconds >= 0 && seconds <= 7 * 86400)
-            wait = (int64_t)seconds * 1000;
-        else if (at)
-            wait = at > now ? at - now : 0;
-    }
-    free(value);
-    return wait;
 }
 
 static void throttled(struct graph_failure *out, const char *method, enum graph_doing doing,

@@ -4,6 +4,7 @@
  * it makes one request at a time. */
 #ifndef GRAPH_H
 #define GRAPH_H
+#include "host.h"
 #include "text.h"
 #include "wire.h"
 
@@ -41,8 +42,6 @@ struct rider_session {
 };
 
 uint32_t graph_may(const char *const *granted, int32_t access);
-/* The config value, or what Microsoft has. Lent. */
-const char *graph_config(const struct rider_host *host, const char *key, const char *fallback);
 
 /* ---- failures ---------------------------------------------------------------------------------
  */

@@ -9,7 +9,7 @@
 /* Whose limits it shares. The id of a personal account is no GUID, and it shares with nobody. */
 static const char *tenant_of(const struct rider_host *host, const struct wire_user *user)
 {
-    const char *tenant = graph_config(host, "tenant", "common");
+    const char *tenant = config_text(host, "tenant", "common");
     const char *at = user->principal ? strrchr(user->principal, '@') : NULL;
 
     if (!strchr(user->id, '-'))
@@ -51,7 +51,7 @@ static void add_right(char **list, size_t *count, const char *word, size_t len, 
 static char **aliases_of(const struct rider_host *host, const struct wire_user *user,
                          const char *own)
 {
-    const char *more = graph_config(host, "send_as", "");
+    const char *more = config_text(host, "send_as", "");
     char **list = text_alloc(501 * sizeof(*list));
     size_t count = 0;
 

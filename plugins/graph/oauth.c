@@ -22,32 +22,23 @@ static const char *const *scopes_of(const struct rider_host *host, enum rider_ac
 
     for (; scopes[access][count]; count++)
         list[count] = scopes[access][count];
-    if (*graph_config(host, "send_as", ""))
+    if (*config_text(host, "send_as", ""))
         list[count++] = "Mail.Send.Shared";
     list[count] = NULL;
     return list;
-}
-
-/* scheme://host[:port] of a URL. */
-static void origin_of(const char *url, char *origin, size_t room)
-{
-    const char *host = strstr(url, "://");
-    size_t len = host ? (size_t)(host - url) + 3 + strcspn(host + 3, "/?#") : 0;
-
-    snprintf(origin, room, "%.*s", (int)(len < room ? len : 0), url);
 }
 
 /* What the config says, or {login_url}/{tenant}{path}. */
 static const char *endpoint(const struct rider_host *host, const char *key, const char *tenant,
                             const char *path, char url[URL_MAX])
 {
-    const char *login = graph_config(host, "login_url", "https://login.microsoftonline.com");
+    const char *login = config_text(host, "login_url", "https://login.microsoftonline.com");
     size_t len = strlen(login);
 
     while (len && login[len - 1] == '/')
         len--;
     snprintf(url, URL_MAX, "%.*s/%s%s", (int)len, login, tenant, path);
-    return graph_config(host, key, url);
+    return config_text(host, key, url);
 }
 
 bool graph_oauth(const struct rider_host *host, enum rider_access access, struct rider_oauth *oauth)
@@ -55,11 +46,11 @@ bool graph_oauth(const struct rider_host *host, enum rider_access access, struct
     /* good until the next call, as lent things are */
     static char api[URL_MAX], authorize[URL_MAX], token[URL_MAX], admin[URL_MAX];
     static const char *origins[2] = {api, NULL};
-    const char *tenant = graph_config(host, "tenant", "common");
+    const char *tenant = config_text(host, "tenant", "common");
     /* An admin consents for one organisation: the one they sign in to. */
     const char *whole = strcmp(tenant, "common") == 0 ? "organizations" : tenant;
 
-    origin_of(graph_config(host, "api_url", "https://graph.microsoft.com"), api, sizeof(api));
+    url_origin(config_text(host, "api_url", "https://graph.microsoft.com"), api, sizeof(api));
     if (access < RIDER_ACCESS_SEND || access > RIDER_ACCESS_FULL)
         return false;
     *oauth = (struct rider_oauth){

@@ -39,18 +39,11 @@ uint32_t graph_may(const char *const *granted, int32_t access)
     return may;
 }
 
-const char *graph_config(const struct rider_host *host, const char *key, const char *fallback)
-{
-    const char *said = host->config(host, key);
-
-    return said && *said ? said : fallback;
-}
-
 /* Sent for what went out, first, since answers name it; the folders that answers come to: two
  * always, and what is named. */
 static char **folder_list(const struct rider_host *host)
 {
-    const char *more = graph_config(host, "folders", "");
+    const char *more = config_text(host, "folders", "");
     char **list = text_alloc((GRAPH_FOLDERS_MAX + 1) * sizeof(*list));
     size_t count = 0;
 
@@ -69,11 +62,9 @@ static char **folder_list(const struct rider_host *host)
 
 static char *api_url(const struct rider_host *host)
 {
-    char *base = text_dup(graph_config(host, "api_url", "https://graph.microsoft.com"));
+    char *base = config_url(host, "api_url", "https://graph.microsoft.com");
     struct text url = {0};
 
-    for (size_t len = strlen(base); len && base[len - 1] == '/'; len--)
-        base[len - 1] = '\0';
     text_printf(&url, "%s/v1.0", base);
     free(base);
     return url.data;
@@ -99,7 +90,7 @@ static struct rider_session *graph_open(const struct rider_host *host,
     session->may = may;
     session->api = api_url(host);
     session->address = text_dup(mailbox->address);
-    session->color = text_dup(graph_config(host, "category_color", "preset7"));
+    session->color = text_dup(config_text(host, "category_color", "preset7"));
     session->folders = folder_list(host);
     graph_categories_recall(session);
     graph_push_recall(session);

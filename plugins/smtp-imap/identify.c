@@ -10,7 +10,7 @@ static void finish(struct rider_session *session, struct rider_op *op, const str
 {
     const struct rider_identity identity = {.size = sizeof(identity),
                                             .address = session->address,
-                                            .name = session_config(session->host, "name", NULL)};
+                                            .name = config_text(session->host, "name", NULL)};
 
     if (why)
         session->host->fail(op, &why->failure);

@@ -158,23 +158,6 @@ void line_take(struct line *line, size_t len)
     line->at += len < there ? len : there;
 }
 
-int line_next(struct line *line, size_t max, struct rider_bytes *next_r)
-{
-    struct rider_bytes there = line_bytes(line);
-    const char *end = there.len ? memchr(there.data, '\n', there.len) : NULL;
-    size_t len = end ? (size_t)(end - (const char *)there.data) : there.len;
-
-    if (len > max)
-        return -1;
-    if (!end)
-        return 0;
-    line_take(line, len + 1);
-    if (len && end[-1] == '\r')
-        len--;
-    *next_r = (struct rider_bytes){there.data, len};
-    return 1;
-}
-
 void line_free(struct line *line)
 {
     if (!line)

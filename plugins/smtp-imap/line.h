@@ -11,7 +11,7 @@
 struct line;
 struct line_events {
     void (*opened)(void *arg);
-    void (*data)(void *arg); /* something came: look at line_bytes or line_next */
+    void (*data)(void *arg); /* something came: look at line_bytes */
     /* The last: it could not be opened, or it was lost, or what came and was not taken has grown
      * over the limit (kind BROKEN). Not after line_free. */
     void (*closed)(void *arg, const struct rider_failure *why);
@@ -31,8 +31,5 @@ void line_answered(struct line *line); /* the whole answer to what committed was
 
 struct rider_bytes line_bytes(const struct line *line); /* lent until taken or more comes */
 void line_take(struct line *line, size_t len);
-/* The next whole line, without its LF and a CR before it; lent until the next call. 1: one; 0: not
- * yet; -1: it is longer than `max`, and the line is good for nothing more. */
-int line_next(struct line *line, size_t max, struct rider_bytes *next_r);
 void line_free(struct line *line); /* closes; no event after this; NULL is fine */
 #endif

@@ -4,6 +4,7 @@
  * by what stands here. */
 #ifndef SMTP_IMAP_PLUGIN_H
 #define SMTP_IMAP_PLUGIN_H
+#include "host.h"
 #include "line.h"
 #include "text.h"
 
@@ -34,8 +35,6 @@ struct rider_session {
     struct watch *watch;      /* push, or NULL */
 };
 
-/* The config value (the mailbox's own first), or the fallback where it is not there or empty. */
-const char *session_config(const struct rider_host *host, const char *key, const char *fallback);
 /* The folder of sent mail, as the server names it, once the IMAP line is ready; NULL: none known.
  */
 const char *session_sent_folder(const struct rider_session *session);
@@ -46,7 +45,6 @@ void text_clean(struct text *out, const void *data, size_t len, size_t max);
 /* ---- failures ---------------------------------------------------------------------------------
  */
 
-enum { HOLDS_ALL = RIDER_HOLDS_SEND | RIDER_HOLDS_LIST | RIDER_HOLDS_LABEL };
 struct failure {
     struct rider_failure failure; /* detail points to `detail`, status and claims to theirs */
     char detail[320], status[16];

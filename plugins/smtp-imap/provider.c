@@ -19,14 +19,10 @@ void failure_say(struct failure *failure, enum rider_kind kind, enum rider_scope
     va_list args;
 
     va_start(args, format);
-    vsnprintf(failure->detail, sizeof(failure->detail), format, args);
+    failure_write(&failure->failure, failure->detail, sizeof(failure->detail), kind, scope, format,
+                  args);
     va_end(args);
     failure->status[0] = '\0';
-    failure->failure = (struct rider_failure){.size = sizeof(failure->failure),
-                                              .kind = (int32_t)kind,
-                                              .scope = (int32_t)scope,
-                                              .retry_after = -1,
-                                              .detail = failure->detail};
 }
 
 void failure_copy(struct failure *failure, const struct rider_failure *from, const char *doing)
@@ -42,13 +38,6 @@ void failure_copy(struct failure *failure, const struct rider_failure *from, con
         snprintf(failure->status, sizeof(failure->status), "%s", from->status);
         failure->failure.status = failure->status;
     }
-}
-
-const char *session_config(const struct rider_host *host, const char *key, const char *fallback)
-{
-    const char *said = host->config(host, key);
-
-    return said && *said ? said : fallback;
 }
 
 void text_clean(struct text *out, const void *data, size_t len, size_t max)
@@ -72,21 +61,21 @@ static bool offer_oauth(const struct rider_host *host, enum rider_access access,
     static const char *const none[] = {NULL};
     static const char *list[SCOPES_MAX + 1]; /* good until the next call, as lent things are */
     static char scopes[1024];
-    const char *authorize = session_config(host, "authorize_url", NULL);
-    const char *token = session_config(host, "token_url", NULL);
+    const char *authorize = config_text(host, "authorize_url", NULL);
+    const char *token = config_text(host, "token_url", NULL);
     size_t count = 0;
 
     (void)access; /* mail servers know no levels: what is not granted is not used */
     if (!authorize || !token)
         return false;
-    snprintf(scopes, sizeof(scopes), "%s", session_config(host, "scopes", ""));
+    snprintf(scopes, sizeof(scopes), "%s", config_text(host, "scopes", ""));
     for (char *at = strtok(scopes, " ,"); at && count < SCOPES_MAX; at = strtok(NULL, " ,"))
         list[count++] = at;
     list[count] = NULL;
     *oauth = (struct rider_oauth){.size = sizeof(*oauth),
                                   .authorize_url = authorize,
                                   .token_url = token,
-                                  .revoke_url = session_config(host, "revoke_url", NULL),
+                                  .revoke_url = config_text(host, "revoke_url", NULL),
                                   .authorize_params = none,
                                   .scopes = list,
                                   .origins = none};
@@ -178,7 +167,7 @@ static struct rider_session *open_session(const struct rider_host *host,
                                           struct rider_failure *why)
 {
     static struct failure refusal;
-    const char *smtp = session_config(host, "smtp", NULL);
+    const char *smtp = config_text(host, "smtp", NULL);
     struct rider_session *session;
 
     if (!smtp || !mailbox->address || !*mailbox->address) {
@@ -194,11 +183,11 @@ static struct rider_session *open_session(const struct rider_host *host,
     session->access = mailbox->access;
     session->address = text_dup(mailbox->address);
     session->smtp_url = text_dup(smtp);
-    session->imap_url = text_dup(session_config(host, "imap", NULL));
-    session->folders = words(session_config(host, "folders", ""));
-    session->sent_folder = folder_of(session_config(host, "sent_folder", ""));
-    session->sent = sent_of(session_config(host, "sent", "auto"));
-    session->labels = labels_of(session_config(host, "labels", "auto"));
+    session->imap_url = text_dup(config_text(host, "imap", NULL));
+    session->folders = words(config_text(host, "folders", ""));
+    session->sent_folder = folder_of(config_text(host, "sent_folder", ""));
+    session->sent = sent_of(config_text(host, "sent", "auto"));
+    session->labels = labels_of(config_text(host, "labels", "auto"));
     return session;
 }
 

@@ -187,9 +187,34 @@ static int64_t limit_wait(const struct smtp_reply *reply)
 /* -- the server's words, fit for a log -----------------------------------------------------------
  */
 
-static bool tells_of_mail(const char *words, const char *subject)
+/* Whether `text` begins with `subject`, blind to case and to how wide a gap is. */
+static bool begins(const char *text, const char *subject)
 {
-    return subject && strlen(subject) >= SUBJECT_MIN && strcasestr(words, subject);
+    while (*subject) {
+        size_t gap = strspn(subject, " \n"), theirs = strspn(text, " \n");
+
+        if (!subject[gap])
+            break;
+        if ((gap != 0) != (theirs != 0))
+            return false;
+        text += theirs;
+        subject += gap;
+        if (strncasecmp(text++, subject++, 1) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool tells_of_mail(const char *text, const char *subject)
+{
+    if (!subject || strlen(subject) < SUBJECT_MIN)
+        return false;
+    subject += strspn(subject, " \n");
+    for (; *text; text++) {
+        if (begins(text, subject))
+            return true;
+    }
+    return false;
 }
 
 void smtp_words(char *out, size_t size, const struct smtp_reply *reply, const char *subject)

@@ -126,6 +126,10 @@ static void details_tell_nothing_of_the_mail(void **state)
     answer(SMTP_AT_DOT, "554 5.7.1 header Subject: Hello Bo rejected", "Hello Bo");
     assert_null(strcasestr(why.detail, "hello"));
     assert_non_null(strstr(why.detail, "554 5.7.1"));
+    answer(SMTP_AT_DOT, "554 5.7.1 header Subject: hello   BO rejected", " Hello  Bo ");
+    assert_null(strcasestr(why.detail, "hello"));
+    answer(SMTP_AT_DOT, "554 5.7.1 of HelloBo and Hello B", "Hello Bo");
+    assert_non_null(strstr(why.detail, "of HelloBo and Hello B"));
     answer(SMTP_AT_DOT, "554 5.7.1 see http://s.example/?m=bo@b.example now", "Hello Bo");
     assert_null(strstr(why.detail, "bo@"));
     assert_non_null(strstr(why.detail, "see (address) now"));

@@ -21,6 +21,18 @@ const char *op_name(enum op_kind kind)
     return names[kind];
 }
 
+struct provider_op *op_meant(const struct seat *seat, struct rider_op *op, const char *did)
+{
+    struct provider_op *ours = (struct provider_op *)(void *)op;
+
+    if (!op)
+        return NULL;
+    if (handle_of(op) == HANDLE_OP && ours->state == OP_RUNNING && ours->seat == seat)
+        return ours;
+    seat_log(seat, LOG_LEVEL_WARN, "the plugin %s for an operation that is over", did);
+    return NULL;
+}
+
 /* -- busy or waiting -------------------------------------------------------------------------- */
 static void op_busy(struct provider_op *op, bool busy)
 {

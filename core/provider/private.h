@@ -345,6 +345,9 @@ void op_cancel(struct provider_op *op, bool asked);
 void op_deliver(struct provider_op *op);
 void op_retire(struct provider_op *op);
 void op_free(struct provider_op *op);
+/* The operation that a plugin says it `did` something for, if it really is one of this seat that is
+ * running. */
+struct provider_op *op_meant(const struct seat *seat, struct rider_op *op, const char *did);
 void op_weigh(struct provider_op *op); /* does it count as busy now? NULL is fine            */
 void seat_weigh(struct seat *seat);    /* all of its operations: a timer may be any one's        */
 

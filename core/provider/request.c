@@ -364,19 +364,6 @@ static char *refusal(const struct seat *seat, const struct rider_http_request *r
                       origin);
 }
 
-/* The operation a request says it belongs to, if it really is one of this seat that is running. */
-static struct provider_op *op_of(const struct seat *seat, struct rider_op *op)
-{
-    struct provider_op *ours = (struct provider_op *)(void *)op;
-
-    if (!op)
-        return NULL;
-    if (handle_of(op) == HANDLE_OP && ours->state == OP_RUNNING && ours->seat == seat)
-        return ours;
-    seat_log(seat, LOG_LEVEL_WARN, "the plugin made a request for an operation that is over");
-    return NULL;
-}
-
 static struct rider_http *copy_request(struct seat *seat, const struct rider_http_request *from)
 {
     struct rider_http *http = mem_new(sizeof(*http));
@@ -392,7 +379,7 @@ static struct rider_http *copy_request(struct seat *seat, const struct rider_htt
     to->headers = arena_list(&http->arena, to->headers);
     to->body = arena_bytes(&http->arena, to->body);
     http->seat = seat;
-    http->op = op_of(seat, to->op);
+    http->op = op_meant(seat, to->op, "made a request");
     to->op = NULL;
     return http;
 }

@@ -369,18 +369,6 @@ int settings_check_lines(const char *provider, const char *const *settings, stru
 }
 
 /* -- what the plugin calls -------------------------------------------------------------------- */
-static struct provider_op *op_of(const struct seat *seat, struct rider_op *op)
-{
-    struct provider_op *ours = (struct provider_op *)(void *)op;
-
-    if (!op)
-        return NULL;
-    if (handle_of(op) == HANDLE_OP && ours->state == OP_RUNNING && ours->seat == seat)
-        return ours;
-    seat_log(seat, LOG_LEVEL_WARN, "the plugin used a line for an operation that is over");
-    return NULL;
-}
-
 static struct rider_stream *stream_of(struct rider_stream *stream)
 {
     return handle_of(stream) == HANDLE_STREAM ? stream : NULL; /* NULL, or it is over */
@@ -400,7 +388,7 @@ static struct rider_stream *new_stream(struct seat *seat, const struct rider_str
     stream->origin = asked->url ? stream_origin(asked->url) : NULL;
     list_add(&seat->streams, &stream->node);
     handle_add(stream, HANDLE_STREAM);
-    join_op(stream, op_of(seat, asked->op));
+    join_op(stream, op_meant(seat, asked->op, "used a line"));
     return stream;
 }
 
@@ -439,7 +427,7 @@ static void lend_use(struct rider_stream *handle, struct rider_op *op)
     struct rider_stream *stream = stream_of(handle);
 
     if (stream)
-        join_op(stream, op_of(stream->seat, op));
+        join_op(stream, op_meant(stream->seat, op, "used a line"));
 }
 
 static void lend_write(struct rider_stream *handle, struct rider_bytes bytes, bool commits)

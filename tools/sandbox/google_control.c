@@ -1,9 +1,10 @@
 /* sandbox/google_control.c: what tests and the sandbox's user may ask of the Google side. */
+#include "sandbox/control.h"
 #include "sandbox/google.h"
 #include "sandbox/google_api.h"
 #include "sandbox/google_drafts.h"
-#include "sandbox/people.h"
 #include "sandbox/google_tokens.h"
+#include "sandbox/people.h"
 #include "sandbox/world.h"
 
 #include "base/mem.h"
@@ -11,26 +12,9 @@
 
 #include <string.h>
 
-static struct json_object *ok(void)
-{
-    struct json_object *answer = json_object_new_object();
-
-    json_object_object_add(answer, "ok", json_object_new_boolean(true));
-    return answer;
-}
-
-static struct json_object *failed(const char *error)
-{
-    struct json_object *answer = json_object_new_object();
-
-    json_object_object_add(answer, "ok", json_object_new_boolean(false));
-    sbx_json_put(answer, "error", error);
-    return answer;
-}
-
 static struct json_object *counted(const char *key, size_t count)
 {
-    struct json_object *answer = ok();
+    struct json_object *answer = control_ok();
 
     json_object_object_add(answer, key, json_object_new_int64((int64_t)count));
     return answer;
@@ -46,7 +30,7 @@ static struct google_account *account_of(struct json_object *asked)
 
 static struct json_object *no_account(void)
 {
-    return failed("no such account: name one with \"account\" that google.account.add made");
+    return control_error("no such account: name one with \"account\" that google.account.add made");
 }
 
 /* -- accounts and clients --------------------------------------------------------------------- */
@@ -80,7 +64,7 @@ static struct json_object *account_show(struct json_object *asked)
 
     if (!account)
         return no_account();
-    answer = ok();
+    answer = control_ok();
     sbx_json_put(answer, "address", account->address);
     sbx_json_put(answer, "name", account->name);
     sbx_json_put(answer, "sub", account->sub);
@@ -104,7 +88,7 @@ static struct json_object *account_add(struct json_object *asked)
     struct google_account *account = google_account_get(address);
 
     if (!address || !strchr(address, '@'))
-        return failed("google.account.add needs \"address\"");
+        return control_error("google.account.add needs \"address\"");
     if (!account)
         account = google_account_new(address, sbx_json_text(asked, "name"));
     if (json_object_is_type(aliases, json_type_array))
@@ -122,7 +106,7 @@ static struct json_object *account_suspend(struct json_object *asked)
         return no_account();
     mode = mode ? mode : "mail_service";
     mem_str_set(&account->suspended, strcmp(mode, "none") == 0 ? NULL : mode);
-    return ok();
+    return control_ok();
 }
 
 static struct json_object *password_changed(struct json_object *asked)
@@ -150,7 +134,7 @@ static struct json_object *client_make(struct json_object *asked)
 {
     const char *fault = client_add(&google_state()->clients, asked);
 
-    return fault ? failed(fault) : ok();
+    return fault ? control_error("%s", fault) : control_ok();
 }
 
 static struct json_object *consent(struct json_object *asked)
@@ -164,7 +148,7 @@ static struct json_object *consent(struct json_object *asked)
     now->deny = sbx_json_bool(asked, "deny", false);
     now->account = mem_str(sbx_json_text(asked, "account"));
     now->scopes = sbx_json_strings(sbx_json_get(asked, "scopes"));
-    return ok();
+    return control_ok();
 }
 
 /* -- settings --------------------------------------------------------------------------------- */
@@ -180,7 +164,7 @@ static struct json_object *token_settings(struct json_object *asked)
     settings->metadata_strict = sbx_json_bool(asked, "metadata_strict", settings->metadata_strict);
     settings->expires_in_set = sbx_json_get(asked, "expires_in") != NULL;
     settings->expires_in = sbx_json_int(asked, "expires_in", 0);
-    return ok();
+    return control_ok();
 }
 
 static struct json_object *history_horizon(struct json_object *asked)
@@ -188,7 +172,7 @@ static struct json_object *history_horizon(struct json_object *asked)
     struct google_settings *settings = &google_state()->settings;
 
     settings->history_horizon = sbx_json_int(asked, "ms", settings->history_horizon);
-    return ok();
+    return control_ok();
 }
 
 static struct json_object *history_traps(struct json_object *asked)
@@ -199,7 +183,7 @@ static struct json_object *history_traps(struct json_object *asked)
         sbx_json_bool(asked, "empty_pages", settings->history_empty_pages);
     settings->history_duplicates = sbx_json_bool(asked, "duplicates", settings->history_duplicates);
     settings->history_vanished = sbx_json_bool(asked, "vanished", settings->history_vanished);
-    return ok();
+    return control_ok();
 }
 
 /* Ids only grow: a mailbox that is beyond it already stays where it is. */
@@ -211,11 +195,11 @@ static struct json_object *history_start(struct json_object *asked)
     size_t at = 0;
 
     if (text && !text_u64(text, &id))
-        return failed("google.history.start needs \"id\", a number or a decimal string");
+        return control_error("google.history.start needs \"id\", a number or a decimal string");
     google_state()->settings.history_start = id;
     while ((account = map_next(&google_state()->accounts, &at, NULL, NULL)))
         google_history_jump(account, id);
-    return ok();
+    return control_ok();
 }
 
 static struct json_object *index_lag(struct json_object *asked)
@@ -224,14 +208,14 @@ static struct json_object *index_lag(struct json_object *asked)
 
     settings->find_lag = sbx_json_int(asked, "find_ms", settings->find_lag);
     settings->listing_lag = sbx_json_int(asked, "list_ms", settings->listing_lag);
-    return ok();
+    return control_ok();
 }
 
 /* -- mail ------------------------------------------------------------------------------------- */
 
 static struct json_object *message_answer(const struct google_message *message)
 {
-    struct json_object *answer = ok();
+    struct json_object *answer = control_ok();
 
     sbx_json_put(answer, "id", message->id);
     sbx_json_put(answer, "thread_id", message->thread->id);
@@ -285,7 +269,7 @@ static struct json_object *mailbox_dump(struct json_object *asked)
 
     if (!account)
         return no_account();
-    answer = ok();
+    answer = control_ok();
     list = json_object_new_array();
     for (size_t i = 0; i < account->all.count; i++)
         json_object_array_add(list, message_dump(account->all.list[i]));
@@ -302,7 +286,7 @@ static struct json_object *find(struct json_object *asked)
 
     if (account && marker)
         message = map_get_str(&account->markers, marker);
-    return message ? message_answer(message) : failed("no message with that marker");
+    return message ? message_answer(message) : control_error("no message with that marker");
 }
 
 static struct json_object *drafts_count(struct json_object *asked)
@@ -321,7 +305,7 @@ static struct json_object *labels_dump(struct json_object *asked)
 
     if (!account)
         return no_account();
-    answer = ok();
+    answer = control_ok();
     list = json_object_new_array();
     for (size_t i = 0; i < account->label_count; i++) {
         const struct google_label *label = account->label_list[i];
@@ -351,12 +335,12 @@ static struct json_object *owner_label(struct json_object *asked)
         return no_account();
     message = google_message_get(account, sbx_json_text(asked, "id"));
     if (!message || !name)
-        return failed("google.owner.label needs \"id\" of a message, and \"label\", a name");
+        return control_error("google.owner.label needs \"id\" of a message, and \"label\", a name");
     label = google_label_named(account, name);
     if (!label)
         label = google_label_new(account, name);
     google_message_label(message, label, !sbx_json_bool(asked, "remove", false));
-    return ok();
+    return control_ok();
 }
 
 static struct json_object *owner_trash(struct json_object *asked)
@@ -368,15 +352,15 @@ static struct json_object *owner_trash(struct json_object *asked)
         return no_account();
     message = google_message_get(account, sbx_json_text(asked, "id"));
     if (!message)
-        return failed("google.owner.trash needs \"id\" of a message that is there");
+        return control_error("google.owner.trash needs \"id\" of a message that is there");
     if (sbx_json_bool(asked, "forever", false)) {
         google_draft_forget(message);
         google_message_delete(message);
-        return ok();
+        return control_ok();
     }
     google_message_label(message, google_label_get(account, "TRASH"), true);
     google_message_label(message, google_label_get(account, "INBOX"), false);
-    return ok();
+    return control_ok();
 }
 
 /* All mailboxes and people begin anew; accounts, clients, grants and settings stay. */
@@ -389,7 +373,7 @@ static struct json_object *forget(struct json_object *asked)
     while ((account = map_next(&google_state()->accounts, &at, NULL, NULL)))
         google_mailbox_forget(account);
     people_forget();
-    return ok();
+    return control_ok();
 }
 
 static const struct {
@@ -432,7 +416,7 @@ static struct json_object *command(void *arg, struct json_object *asked)
     for (size_t i = 0; name && i < ARRAY_LEN(commands); i++)
         if (strcmp(commands[i].name, name) == 0)
             return commands[i].run(asked);
-    return failed("no such command: see \"The Google side\" in tools/sandbox/README.md");
+    return control_error("no such command: see \"The Google side\" in tools/sandbox/README.md");
 }
 
 void google_register(void)

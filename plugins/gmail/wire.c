@@ -76,26 +76,6 @@ void wire_error_read(struct wire_error *error, const void *data, size_t len)
 /* ---- messages, drafts, threads ----------------------------------------------------------------
  */
 
-static void take_headers(struct wire_message *message, struct json_object *payload)
-{
-    struct json_object *headers = json_get(payload, "headers", json_type_array);
-    size_t count = json_count(headers);
-
-    if (count > WIRE_HEADERS_MAX)
-        count = WIRE_HEADERS_MAX;
-    if (!count)
-        return;
-    message->headers = text_alloc(count * sizeof(*message->headers));
-    for (size_t i = 0; i < count; i++) {
-        struct json_object *header = json_object_array_get_idx(headers, i);
-        const char *name = json_string(header, "name"), *value = json_string(header, "value");
-
-        if (name && value && *name)
-            message->headers[message->header_count++] =
-                (struct wire_header){text_dup(name), text_dup(value)};
-    }
-}
-
 static int take_message(struct wire_message *message, struct json_object *object)
 {
     const char *id = json_string(object, "id");
@@ -109,7 +89,10 @@ static int take_message(struct wire_message *message, struct json_object *object
     message->labels = json_list(object, "labelIds");
     message->date = date <= INT64_MAX ? (int64_t)date : 0;
     message->size = json_number(object, "sizeEstimate");
-    take_headers(message, json_get(object, "payload", json_type_object));
+    wire_headers_read(
+        &message->headers,
+        json_get(json_get(object, "payload", json_type_object), "headers", json_type_array),
+        WIRE_HEADERS_MAX);
     return 0;
 }
 
@@ -127,11 +110,7 @@ void wire_message_free(struct wire_message *message)
     free(message->id);
     free(message->thread_id);
     text_list_free(message->labels);
-    for (size_t i = 0; i < message->header_count; i++) {
-        free(message->headers[i].name);
-        free(message->headers[i].value);
-    }
-    free(message->headers);
+    wire_headers_free(&message->headers);
     *message = (struct wire_message){0};
 }
 
@@ -146,11 +125,7 @@ bool wire_has_label(char *const *labels, const char *id)
 
 const char *wire_header(const struct wire_message *message, const char *name)
 {
-    for (size_t i = 0; i < message->header_count; i++) {
-        if (text_fold_same(message->headers[i].name, name))
-            return message->headers[i].value;
-    }
-    return NULL;
+    return wire_headers_find(&message->headers, name);
 }
 
 char *wire_id(const char *value)
@@ -162,30 +137,9 @@ char *wire_id(const char *value)
     return len ? text_dup_len(value, len) : NULL;
 }
 
-static bool is_named(const char *name, char *const *names)
-{
-    for (; *names; names++) {
-        if (text_fold_same(name, *names))
-            return true;
-    }
-    return false;
-}
-
 void wire_header_block(const struct wire_message *message, char *const *names, struct text *out)
 {
-    for (size_t i = 0; i < message->header_count; i++) {
-        const struct wire_header *header = &message->headers[i];
-        size_t from = out->len;
-
-        if ((names && !is_named(header->name, names)) || strpbrk(header->name, ": \t\r\n"))
-            continue;
-        text_printf(out, "%s: %s", header->name, header->value);
-        for (char *c = out->data + from; *c; c++) {
-            if (*c == '\r' || *c == '\n') /* a folded value: one line again */
-                *c = ' ';
-        }
-        text_str(out, "\r\n");
-    }
+    wire_headers_put(out, &message->headers, names);
 }
 
 int wire_draft_read(struct wire_draft *draft, const void *data, size_t len)

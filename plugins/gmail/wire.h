@@ -5,6 +5,7 @@
 #ifndef GMAIL_WIRE_H
 #define GMAIL_WIRE_H
 #include "report.h"
+#include "headers.h"
 #include "text.h"
 #include "times.h"
 
@@ -27,16 +28,12 @@ struct wire_error { /* the error body: {"error": {...}}        */
 };
 void wire_error_read(struct wire_error *error, const void *data, size_t len);
 
-struct wire_header {
-    char *name, *value;
-};
 struct wire_message { /* messages.get; also in drafts and threads */
     char *id, *thread_id;
     char **labels; /* ids, ends in NULL                       */
     int64_t date;  /* internalDate; 0: not said               */
     uint64_t size; /* sizeEstimate                            */
-    struct wire_header *headers;
-    size_t header_count;
+    struct wire_headers headers;
 };
 int wire_message_read(struct wire_message *message, const void *data, size_t len);
 void wire_message_free(struct wire_message *message);

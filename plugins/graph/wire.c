@@ -69,25 +69,6 @@ void wire_error_read(struct wire_error *error, const void *data, size_t len)
 /* ---- messages ---------------------------------------------------------------------------------
  */
 
-static void take_headers(struct wire_message *message, struct json_object *headers)
-{
-    size_t count = json_count(headers);
-
-    if (count > WIRE_HEADERS_MAX)
-        count = WIRE_HEADERS_MAX;
-    if (!count)
-        return;
-    message->headers = text_alloc(count * sizeof(*message->headers));
-    for (size_t i = 0; i < count; i++) {
-        struct json_object *header = json_object_array_get_idx(headers, i);
-        const char *name = json_string(header, "name"), *value = json_string(header, "value");
-
-        if (name && value && *name)
-            message->headers[message->header_count++] =
-                (struct wire_header){text_dup(name), text_dup(value)};
-    }
-}
-
 /* recipient: {"emailAddress": {"name", "address"}} */
 static void take_recipient(struct json_object *recipient, char **whole, char **bare)
 {
@@ -143,7 +124,9 @@ static int take_message(struct wire_message *message, struct json_object *object
                    &message->from_address);
     if (json_count(to))
         take_recipient(json_object_array_get_idx(to, 0), &message->to, &message->to_address);
-    take_headers(message, json_get(object, "internetMessageHeaders", json_type_array));
+    wire_headers_read(&message->headers,
+                      json_get(object, "internetMessageHeaders", json_type_array),
+                      WIRE_HEADERS_MAX);
     return 0;
 }
 
@@ -165,59 +148,25 @@ void wire_message_free(struct wire_message *message)
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(texts[i]);
     text_list_free(message->categories);
-    for (size_t i = 0; i < message->header_count; i++) {
-        free(message->headers[i].name);
-        free(message->headers[i].value);
-    }
-    free(message->headers);
+    wire_headers_free(&message->headers);
     *message = (struct wire_message){0};
 }
 
 const char *wire_header(const struct wire_message *message, const char *name)
 {
-    for (size_t i = 0; i < message->header_count; i++) {
-        if (text_fold_same(message->headers[i].name, name))
-            return message->headers[i].value;
-    }
-    return NULL;
-}
-
-static bool is_named(const char *name, char *const *names)
-{
-    for (; *names; names++) {
-        if (text_fold_same(name, *names))
-            return true;
-    }
-    return false;
-}
-
-static void put_header(struct text *out, const char *name, const char *value)
-{
-    size_t from = out->len;
-
-    if (strpbrk(name, ": \t\r\n"))
-        return;
-    text_printf(out, "%s: %s", name, value);
-    for (char *c = out->data + from; *c; c++) {
-        if (*c == '\r' || *c == '\n')
-            *c = ' ';
-    }
-    text_str(out, "\r\n");
+    return wire_headers_find(&message->headers, name);
 }
 
 static void put_own(struct text *out, const struct wire_message *message, char *const *names,
                     const char *name, const char *value)
 {
-    if (value && *value && !wire_header(message, name) && is_named(name, names))
-        put_header(out, name, value);
+    if (value && *value && !wire_header(message, name) && wire_is_named(name, names))
+        wire_header_put(out, name, value);
 }
 
 void wire_header_block(const struct wire_message *message, char *const *names, struct text *out)
 {
-    for (size_t i = 0; i < message->header_count; i++) {
-        if (is_named(message->headers[i].name, names))
-            put_header(out, message->headers[i].name, message->headers[i].value);
-    }
+    wire_headers_put(out, &message->headers, names);
     put_own(out, message, names, "From", message->from);
     put_own(out, message, names, "To", message->to);
     put_own(out, message, names, "Subject", message->subject);

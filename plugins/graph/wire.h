@@ -5,6 +5,7 @@
 #ifndef GRAPH_WIRE_H
 #define GRAPH_WIRE_H
 #include "report.h"
+#include "headers.h"
 #include "text.h"
 #include "times.h"
 
@@ -21,9 +22,6 @@ struct wire_error {  /* {"error": {"code", "message", "innerError": {"code"}}} *
 void wire_error_read(struct wire_error *error, const void *data, size_t len);
 bool wire_is_code(const struct wire_error *error, const char *code); /* case is no matter */
 
-struct wire_header {
-    char *name, *value;
-};
 struct wire_message { /* message; what was not selected is NULL or 0 */
     char *id, *etag;
     char *conversation, *message_id; /* internetMessageId, with its brackets      */
@@ -33,8 +31,7 @@ struct wire_message { /* message; what was not selected is NULL or 0 */
     char **categories;               /* ends in NULL; NULL: not said                             */
     bool draft, says_draft, removed; /* says_draft: whether it is one was said */
     int64_t received, sent;          /* Unix ms; 0: not said                                */
-    struct wire_header *headers;
-    size_t header_count;
+    struct wire_headers headers;
 };
 int wire_message_read(struct wire_message *message, const void *data, size_t len);
 void wire_message_free(struct wire_message *message);

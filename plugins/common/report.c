@@ -4,6 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool wire_is_mail(struct rider_bytes all)
+{
+    static const char name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    const char *at = all.data;
+    size_t len = 0;
+
+    while (len < all.len && at[len] && strchr(name, at[len]))
+        len++;
+    return len && len < all.len && at[len] == ':';
+}
+
 bool wire_divide(struct rider_bytes all, struct rider_bytes *head, struct rider_bytes *rest)
 {
     const char *at = all.data, *end = at + all.len;

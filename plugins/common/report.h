@@ -20,6 +20,8 @@ enum { WIRE_REPORT_MAX = 256 * 1024 };
 int wire_report_read(struct wire_report *report, const char *raw, size_t len);
 void wire_report_free(struct wire_report *report);
 
+/* Whether bytes begin as a mail does, by a header field; a proxy's page does not. */
+bool wire_is_mail(struct rider_bytes all);
 /* Divides bytes at their first empty line; false: there is none. */
 bool wire_divide(struct rider_bytes all, struct rider_bytes *head, struct rider_bytes *rest);
 /* The boundary of a multipart body, from its headers; freed by the caller; NULL: it is none. */

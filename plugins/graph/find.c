@@ -161,7 +161,8 @@ static void got_whole(struct graph_job *job, const struct rider_http_response *r
 
     if (!graph_ok(response) && response->status != 404) {
         graph_job_fail_with(job, response);
-    } else if (graph_ok(response) && !wire_divide(response->body, &head, &rest)) {
+    } else if (graph_ok(response) &&
+               (!wire_is_mail(response->body) || !wire_divide(response->body, &head, &rest))) {
         graph_job_broken(job); /* what can't be read may be ours */
     } else if (graph_ok(response) && carries_marker(it, head)) {
         found(it, &it->suspects[it->reading]);

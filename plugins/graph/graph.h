@@ -32,8 +32,9 @@ struct rider_session {
     char **folders;    /* the ones that are listed: ids or well-known names        */
     char **categories; /* of the master list, as far as known; ends in NULL    */
     struct graph_job *jobs;
-    bool alone;         /* a batch's part was answered 401: the next one goes by itself */
-    struct graph_push { /* the subscription, as remembered                     */
+    uint32_t unreadable; /* so many delivery reports were answered with what is none   */
+    bool alone;          /* a batch's part was answered 401: the next one goes by itself */
+    struct graph_push {  /* the subscription, as remembered                     */
         char *id, *state, *url;
         int64_t expires;
         bool renew; /* asked for by Graph before it is time */

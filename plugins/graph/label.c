@@ -158,7 +158,7 @@ static void got_made(struct graph_job *job, const struct rider_http_response *re
         graph_job_fail_with(job, response);
         return;
     }
-    if (graph_ok(response) || response->status == 409) /* made now, or by another meanwhile */
+    if (response->status == 201 || response->status == 409) /* made now, or by another meanwhile */
         know_one(job->session, it->add[it->making]);
     it->making++;
     make_next(it);
@@ -254,6 +254,18 @@ static bool part_stops(struct labelling *it, size_t at, struct graph_failure *fa
     return true;
 }
 
+/* Graph answers with the message; what answers with something else may not have been Graph. */
+static bool was_written(const struct wire_part *part)
+{
+    struct wire_message message;
+
+    if (part->status < 200 || part->status > 299 ||
+        wire_message_read(&message, part->answer.data, part->answer.len) < 0)
+        return false;
+    wire_message_free(&message);
+    return true;
+}
+
 static void got_written(struct graph_job *job, const struct rider_http_response *response)
 {
     struct labelling *it = (struct labelling *)job;
@@ -268,7 +280,7 @@ static void got_written(struct graph_job *job, const struct rider_http_response 
             graph_job_fail(job, &failure);
             return;
         }
-        if (it->parts[i].status >= 200 && it->parts[i].status < 300)
+        if (was_written(&it->parts[i]))
             it->settled[it->part_ids[i] - it->done] = true;
     }
     round_over(it);

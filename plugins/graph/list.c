@@ -15,7 +15,8 @@
 
 enum {
     PAGE_MAX = 50,
-    OWN_FOLDERS = 3,                   /* that every mailbox has: the first ones */
+    OWN_FOLDERS = 3,    /* that every mailbox has: the first ones */
+    UNREADABLE_MAX = 3, /* times that a report's answer may be no mail before it goes without */
     REPORT_SIZE_MAX = 2 * 1024 * 1024, /* of a whole report mail; larger ones go without      */
     OVERLAP = 3600000,                 /* a walk begins so long before what was read last     */
     ROUND_MS = 2000, /* what was read to its end longer ago is read again at the end of a round */
@@ -239,10 +240,26 @@ static bool wants_report(const struct list *it, const struct entry *entry)
 }
 
 /* Else the mail is handed over without its report: a list must never stand still for good. */
-static bool waiting_helps(const struct rider_failure *failure)
+static bool waiting_helps(const struct list *it, const struct rider_failure *failure)
 {
+    if (failure->kind == RIDER_BROKEN)
+        return ++it->job.session->unreadable % UNREADABLE_MAX;
     return failure->kind == RIDER_TRANSIENT || failure->kind == RIDER_THROTTLED ||
            failure->code == 401;
+}
+
+/* How the reading of a report went wrong; false: it did not. */
+static bool misread(struct list *it, const struct rider_http_response *response,
+                    struct graph_failure *failure)
+{
+    if (!graph_ok(response))
+        graph_failure_read(it->job.session->host, it->job.method, it->job.doing, response, failure);
+    else if (!wire_is_mail(response->body))
+        graph_failure_say(failure, RIDER_BROKEN, RIDER_MAILBOX, "Graph's answer to %s is no mail",
+                          it->job.method);
+    else
+        return false;
+    return true;
 }
 
 static void got_report(struct graph_job *job, const struct rider_http_response *response)
@@ -250,18 +267,16 @@ static void got_report(struct graph_job *job, const struct rider_http_response *
     struct list *it = (struct list *)job;
     struct graph_failure failure;
 
-    if (graph_ok(response)) {
-        if (response->body.len && response->body.len <= REPORT_SIZE_MAX)
-            wire_report_read(&it->entries[it->reporting].report, response->body.data,
-                             response->body.len);
-    } else {
-        graph_failure_read(job->session->host, job->method, job->doing, response, &failure);
-        if (waiting_helps(&failure.failure)) {
-            graph_failure_read(job->session->host, job->method, job->doing, response, &it->failure);
+    if (misread(it, response, &failure)) {
+        if (waiting_helps(it, &failure.failure)) {
+            misread(it, response, &it->failure);
             it->good = it->reporting; /* what comes before it can still be handed over */
             finish(it);
             return;
         }
+    } else if (response->body.len <= REPORT_SIZE_MAX) {
+        wire_report_read(&it->entries[it->reporting].report, response->body.data,
+                         response->body.len);
     }
     it->reporting++;
     look_for_reports(it);

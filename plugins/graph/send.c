@@ -86,6 +86,9 @@ static void got_sent(struct graph_job *job, const struct rider_http_response *re
 
     if (!graph_ok(response)) {
         graph_job_fail_with(job, response);
+    } else if (response->status !=
+               202) { /* a proxy's page, say: nobody took the mail, or Graph did */
+        graph_job_broken(job);
     } else if (!it->id) { /* straight: `find` learns the rest, where it may look at all */
         finish(it, RIDER_IS_SENT, !it->readable);
     } else {
@@ -221,9 +224,12 @@ static void discarded(struct graph_job *job, const struct rider_http_response *r
     const struct rider_host *host = job->session->host;
     struct rider_op *op = job->op;
 
-    if (!graph_ok(
-            response)) { /* 404 and 412 as well: it may have been sent: the core finds again */
+    if (!graph_ok(response)) { /* 404 and 412 too: it may have been sent, the core finds again */
         graph_job_fail_with(job, response);
+        return;
+    }
+    if (response->status != 204) {
+        graph_job_broken(job);
         return;
     }
     graph_job_free(job);

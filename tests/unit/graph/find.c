@@ -244,7 +244,7 @@ static void a_failure_on_the_way_proves_nothing(void **state)
     foresee(&fake, "GET /mailFolders/drafts/messages", 200, PAGE(""));
     foresee(&fake, "GET /mailFolders/sentitems/messages", 200,
             PAGE(ITEM("b", "false", TO("bo@beta.example"))));
-    foresee(&fake, "GET /me/messages/b/$value", 200, "<html>Please wait</html>");
+    foresee(&fake, "GET /me/messages/b/$value", 200, "<html>\n\nPlease wait</html>");
     fake.provider->find(fake.session, &fake.op, &message);
     run(&fake);
     assert_int_equal(fake.kind, RIDER_BROKEN);

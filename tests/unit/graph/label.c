@@ -67,6 +67,8 @@ static void another_made_it_meanwhile(void **state)
     foresee(&fake, "GET /masterCategories", 200, MASTER(""));
     foresee(&fake, "POST /masterCategories", 409, "");
     foresee(&fake, "GET /me/messages/", 200, MAIL("m/1", "a", ""));
+    foresee(&fake, "PATCH /me/messages/", 200, "<html>"); /* a proxy's page: it is done again */
+    foresee(&fake, "GET /me/messages/", 200, MAIL("m/1", "a", ""));
     foresee(&fake, "PATCH /me/messages/", 200, MAIL("m/1", "b", ""));
     begin(&fake, &asked);
     run(&fake);

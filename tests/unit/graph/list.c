@@ -389,6 +389,17 @@ static void a_report_that_can_not_be_had_waits_or_goes_without(void **state)
     assert_false(fake.more);
     assert_memory_equal(fake.items.data, "1/1 n ", 6);
     fake_finish(&fake);
+
+    fake_init(&fake, fake_full_scopes);
+    for (int times = 1; times <= 3; times++) { /* a proxy's page waits too, but not for ever */
+        whole.status = 200;
+        whole.body = "<html>\n\nPlease wait</html>";
+        list_now(&fake, DELTA(NDR, "inbox", "i"), DELTA("", "junkemail", "j"),
+                 DELTA("", "sentitems", "s"));
+        assert_int_equal(fake.kind, times < 3 ? RIDER_BROKEN : 0);
+    }
+    assert_memory_equal(fake.items.data, "1/1 n ", 6);
+    fake_finish(&fake);
 }
 
 /* facts 10: conversationId drifts on a reply, and is shared by strangers: it counts for nothing */

@@ -192,6 +192,8 @@ static void a_lost_answer_is_uncertain(void **state)
         {"d", {.status = 404}, RIDER_UNCERTAIN}, /* sent before, perhaps */
         {NULL, {.status = 504}, RIDER_UNCERTAIN},
         {NULL, {.status = 302}, RIDER_UNCERTAIN},
+        {NULL, {.status = 200}, RIDER_UNCERTAIN}, /* a proxy's page: Graph says 202 */
+        {"d", {.status = 200}, RIDER_UNCERTAIN},
         {NULL, {.status = 400}, RIDER_PERMANENT},
     };
     struct rider_message message = mail();
@@ -271,6 +273,13 @@ static void only_a_draft_is_discarded(void **state)
     fake.provider->discard(fake.session, &fake.op, &message);
     run(&fake);
     assert_int_equal(fake.ended, ENDED_FAIL);
+
+    again(&fake); /* a proxy's page: the draft may well be there */
+    foresee(&fake, "GET /me/messages/d", 200, "{\"id\":\"d\",\"isDraft\":true}");
+    foresee(&fake, "DELETE /me/messages/d", 200, "<html>Please wait</html>");
+    fake.provider->discard(fake.session, &fake.op, &message);
+    run(&fake);
+    assert_int_equal(fake.kind, RIDER_BROKEN);
 
     message.provider_id = NULL;
     fake.provider->discard(fake.session, again(&fake), &message);

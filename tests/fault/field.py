@@ -12,20 +12,25 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
+sys.path.insert(0, os.path.join(HERE, "..", "crash"))
 from campaign import BEHAVIOUR  # noqa: E402
 from oracle import Oracle  # noqa: E402
+from play import SIDES, YEARS, Grade  # noqa: E402
 from rig import Refused, Rig  # noqa: E402
 
 SENDERS = ["ana@acme.example", "ben@acme.example"]
 HOUR = 3600_000
 POLL_MS, GAP_S = 2 * HOUR, 20
 DELAYS = (0, 48 * HOUR, 72 * HOUR)
-GRADES = {  # access, what the campaign promises, what stops it
-    "strict": ("full", "strict", "reply, bounce, unsubscribe"),
-    "observed": ("full", "fast", "reply, bounce, unsubscribe"),
-    "headers": ("headers", "fast", "reply, bounce, unsubscribe"),
-    "send": ("send", "fast", "unsubscribe"),
+GRADES = {
+    "strict": Grade("gmail", "full", "strict", False),
+    "observed": Grade("gmail", "full", "fast", False),
+    "headers": Grade("gmail", "headers", "fast", False),
+    "send": Grade("gmail", "send", "fast", True),
+    "graph": Grade("graph", "full", "fast", False),
+    "graph-headers": Grade("graph", "headers", "fast", True),
 }
+FAULTY = {"gmail": ("*/gmail/v1/*", "/token"), "graph": ("*/v1.0/*", "*/token")}  # paths: all, sign-in
 YAML = """name: field
 from: [{senders}]
 {label}promise: {promise}
@@ -51,15 +56,21 @@ class Field:
                  options=()):
         self.grade, self.senders, self.env = grade, SENDERS[:senders], env
         self.people = [f"p{i}@people{i}.example" for i in range(people)]
-        self.access, promise, stop = GRADES[grade]
+        self.provider, self.access, promise, self.doubts = GRADES[grade]
+        self.side, gmail = SIDES[self.provider], self.provider == "gmail"
+        stop = "unsubscribe" if self.access == "send" else "reply, bounce, unsubscribe"
         self.rig = rig = Rig(build, ("--seed", "3", "--pace", "0", *options), which=which,
-                             poll="2 hours",
+                             poll="2 hours", gmail=gmail,
+                             providers=None if gmail else lambda rig: {"graph": rig.graph(which)},
                              config={"public_url": "https://outreach.example.com", **(config or {})})
         try:
+            if not gmail:
+                rig.sandbox.ask("microsoft.token", refresh_seconds=YEARS)
             rig.start(env=env)
             for sender in self.senders:
-                rig.account(sender, name=sender.split("@")[0].title(), send_limit=1_000_000)
-                rig.connect(sender, self.access)
+                rig.account(sender, self.provider, name=sender.split("@")[0].title(),
+                            **({"send_limit": 1_000_000} if gmail else {}))
+                rig.connect(sender, self.access, self.provider)
             label = "label: Outreach/Field\n" if self.access == "full" else ""
             people = "email,First Name,company\n" + "".join(
                 f"{p},P{i},Company {i}\n" for i, p in enumerate(self.people))
@@ -88,9 +99,9 @@ class Field:
         ask = self.rig.sandbox.ask
         ask("fault.clear")
         self.rig.hold()
-        ask("google.forget")
+        ask(self.side + ".forget")
         quiet = self.access == "send"
-        ask("google.people", seed=seed, **{k: 0 if quiet and not k.startswith("delay") else v
+        ask(self.side + ".people", seed=seed, **{k: 0 if quiet and not k.startswith("delay") else v
                                            for k, v in BEHAVIOUR.items()})
         shutil.rmtree(self.rig.data)
         shutil.copytree(self.template, self.rig.data)

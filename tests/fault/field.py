@@ -4,6 +4,7 @@ A Field is one sandbox and a daemon's data directory as it is right before the c
 goes back to there; `play` plays to the end, and the oracle judges what was received meanwhile.
 """
 import http.client
+import json
 import os
 import shutil
 import subprocess
@@ -107,7 +108,9 @@ class Field:
         shutil.copytree(self.template, self.rig.data)
         open(self.rig.log, "w").close()
         self.offset = os.path.getsize(self.log_path)
+        self.asked = os.path.getsize(self.rig.sandbox.about["requests_log"])
         self.metrics, self.stuck = None, None
+        self.kills, self.settled, self.wrong = 0, 0, []
 
     # -- playing ---------------------------------------------------------------------------------
     def requests(self):
@@ -143,7 +146,9 @@ class Field:
                     rig.fast()
                     started = True
                 self.metrics = metrics = whole["metrics"]
-                if self.over(metrics):
+                if metrics["uncertain"] and self.doubts and self.access != "send":
+                    self.settle()
+                elif self.over(metrics):
                     if not last:
                         rig.sandbox.ask("fault.clear")
                         rig.sandbox.ask("clock.jump", by=48 * HOUR)
@@ -155,6 +160,24 @@ class Field:
             time.sleep(every)
         self.stuck = f"it did not end: {self.metrics}; {getattr(self, 'last', '')}"
         return True
+
+    def kill(self):
+        self.rig.kill()
+        self.kills += 1
+
+    def settle(self):
+        """As a person would; a mail that was received lies in Sent Items, for the daemon to find."""
+        for message, taken in self.rig.settle(self.oracle().by_marker):
+            self.settled += 1
+            if taken:
+                self.wrong.append(f"(e) {message['to']}: uncertain, though it was received and lies in Sent")
+
+    def spoiled(self):
+        """How many requests to send went wrong."""
+        with open(self.rig.sandbox.about["requests_log"]) as log:
+            log.seek(self.asked)
+            lines = [json.loads(line) for line in log if line.endswith("\n")]
+        return sum(1 for line in lines if line.get("fault") and line["path"].endswith("/sendMail"))
 
     def over(self, metrics):
         """Nothing is to come any more. What is parked waits for a person, and what follows it too."""
@@ -176,9 +199,15 @@ class Field:
                       min_gap_ms=GAP_S * 1000, delays_ms=DELAYS, access=self.access)
 
     def report(self):
+        """What the daemon says against the log, while it may still be looking for its last mail."""
         oracle = self.oracle()
         self.check_report(oracle)
+        if self.access != "send":
+            self.check_messages(oracle)
         return oracle.faults
+
+    def check_messages(self, oracle):
+        oracle.check_messages({p: self.rig.api("GET", f"/v1/explain/{p}") for p in self.people})
 
     def check_report(self, oracle):
         """What is parked may have been accepted: the log knows, the daemon says that it does not."""
@@ -195,6 +224,9 @@ class Field:
         parked = self.metrics["uncertain"] if self.metrics else 0
         if self.stuck:
             oracle.fault("b", self.stuck)
+        oracle.faults += self.wrong
+        if self.settled > (most := self.kills + self.spoiled()):
+            oracle.fault("e", f"{self.settled} parked, though only {most} times a send was spoiled or killed")
         oracle.check_once()
         oracle.check_order()
         oracle.check_stopped()
@@ -207,11 +239,10 @@ class Field:
             if parked:
                 oracle.fault("e", f"{parked} parked at a grade that parks nothing")
             if self.rig.daemon.poll() is None:
-                oracle.check_messages({p: self.rig.api("GET", f"/v1/explain/{p}")
-                                       for p in self.people})
+                self.check_messages(oracle)
         twice = sum(len(e) - 1 for e in oracle.by_marker.values())
         lost = sum(1 for f in oracle.faults if f.startswith("(b)"))
-        return oracle.faults, twice, lost, parked
+        return oracle.faults, twice, lost, parked + self.settled
 
     def check_parked(self, oracle):
         """At most once: who has not got all has a parked message, and the daemon says so."""

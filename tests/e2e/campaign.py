@@ -176,12 +176,8 @@ def verdict(faults):
     return 1 if faults else 0
 
 
-def main():
-    parser = arguments()
-    parser.add_argument("--within", type=float, default=0.1,
-                        help="each life ends within so many seconds of being ready")
-    parser.add_argument("--kills", type=int, default=0)
-    args = parser.parse_args()
+def play(args):
+    """A whole campaign; (faults, kills, messages settled)."""
     graph = args.provider == "graph"
     with Rig(args.build, ("--seed", str(args.seed)), which=args.which, gmail=not graph,
              providers=(lambda rig: {"graph": rig.graph(args.which)}) if graph else None,
@@ -198,11 +194,23 @@ def main():
         if graph:
             faults += leftovers(rig, args, senders)
         print(f"{time.monotonic() - began:.1f} s, {len(kills)} kills, {rig.starts} starts, "
-              f"{doubts.settled} uncertain")
+              f"{doubts.settled} uncertain", flush=True)
         code = rig.stop()
         if code:
             faults.append(f"the daemon ended with {code}")
-        return verdict(faults)
+        return faults, len(kills), doubts.settled
+
+
+def killed_arguments():
+    parser = arguments()
+    parser.add_argument("--within", type=float, default=0.1,
+                        help="each life ends within so many seconds of being ready")
+    parser.add_argument("--kills", type=int, default=0)
+    return parser
+
+
+def main():
+    return verdict(play(killed_arguments().parse_args())[0])
 
 
 if __name__ == "__main__":

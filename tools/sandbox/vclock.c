@@ -26,9 +26,9 @@ struct happening {
 };
 
 struct client {
-    bool idle;
-    int64_t jump; /* as of which jump it is idle */
-    int64_t next; /* virtual ms, or NEVER */
+    bool idle, company; /* company: it does not let time go on when nobody else is there */
+    int64_t jump;       /* as of which jump it is idle */
+    int64_t next;       /* virtual ms, or NEVER */
 };
 
 static struct {
@@ -150,6 +150,8 @@ static void on_said(void *arg, struct lines_peer *peer, struct json_object *what
     (void)arg;
     client->idle =
         json_object_object_get_ex(what, "idle", &value) && json_object_get_boolean(value);
+    client->company =
+        json_object_object_get_ex(what, "alone", &value) && !json_object_get_boolean(value);
     client->jump =
         json_object_object_get_ex(what, "jump", &value) ? json_object_get_int64(value) : -1;
     client->next = json_object_object_get_ex(what, "next", &value) && value != NULL
@@ -232,7 +234,8 @@ static bool ask(void *arg, struct lines_peer *peer)
     const struct client *client = *lines_peer_data(peer);
     struct idleness *all = arg;
 
-    all->clients++;
+    if (!client->company)
+        all->clients++;
     if (!client->idle || client->jump != vclock.jump)
         all->idle = false;
     else if (client->next < all->next)

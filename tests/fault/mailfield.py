@@ -1,0 +1,168 @@
+"""tests/fault/mailfield.py: the campaign of field.py from mailboxes on mailsim, whose servers fail by seed.
+
+A step is a command of SMTP or IMAP. Who is uncertain is settled at once by the receiver's log, and counts
+as parked; more of them than answers to a dot were lost, and kills struck, is a fault.
+"""
+import os
+import shutil
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "mailsim"))
+from field import (BEHAVIOUR, DELAYS, GAP_S, GONE, HOUR, POLL_MS, SENDERS, YAML, Field)  # noqa: E402
+from simrig import MailOracle, Settling, SimRig  # noqa: E402
+
+
+class MailField(Settling, Field):
+    def __init__(self, build, grade="smtp-imap", which="idle", people=16, senders=2, env=None):
+        """which: "idle", with push, or "poll"."""
+        self.grade, self.which, self.senders, self.env = grade, which, SENDERS[:senders], env
+        self.people = [f"p{i}@people{i}.example" for i in range(people)]
+        self.provider, self.access, self.doubts = "smtp-imap", "full", True
+        self.rig = rig = SimRig(build, ("--seed", "3", "--pace", "0"), poll="2 hours",
+                                config={"public_url": "https://outreach.example.com"})
+        try:
+            rig.sim.ask("offer", idle=which == "idle")
+            rig.start(env=env)
+            for sender in self.senders:
+                rig.sender(sender)
+            rows = "".join(f"{p},P{i},Company {i}\n" for i, p in enumerate(self.people))
+            self.campaign = rig.campaign(
+                YAML.format(senders=", ".join(self.senders), label="label: Outreach/Field\n",
+                            promise="fast", gap=GAP_S, stop="reply, bounce, unsubscribe"),
+                "email,First Name,company\n" + rows)
+            rig.stop()
+        except BaseException:
+            rig.end()
+            raise
+        self.template = os.path.join(rig.dir, "template")
+        shutil.copytree(rig.data, self.template)
+        self.log_path = rig.sim.about["receiver_log"]
+        self.slice = os.path.join(rig.dir, "slice.log")
+
+    def reset(self, seed=1):
+        if self.rig.daemon and self.rig.daemon.poll() is None:
+            self.rig.kill()
+        ask = self.rig.sim.ask
+        self.rig.hold()
+        ask("fault.clear")
+        ask("forget")
+        ask("people", seed=seed, **BEHAVIOUR)
+        shutil.rmtree(self.rig.data)
+        shutil.copytree(self.template, self.rig.data)
+        open(self.rig.log, "w").close()
+        self.offset = os.path.getsize(self.log_path)
+        self.wire_offset = os.path.getsize(self.rig.sim.about["wire_log"])
+        self.metrics, self.stuck, self.settled, self.wrong = None, None, 0, []
+        self.starts = self.rig.starts
+
+    def trouble(self, seed, drawn):
+        """What goes wrong from now on."""
+        self.rig.sim.ask("offer", pipelining=seed % 3 != 0, condstore=seed % 5 != 0)
+        self.rig.sim.ask("fault.add", seed=seed, rate=drawn["rate"])
+
+    def requests(self):
+        return self.rig.sim.ask("stats")["steps"]
+
+    def go(self, seconds=90, until=None, every=0.02):
+        """As Field's; who is uncertain is settled on the way."""
+        rig, end, started, last = self.rig, time.monotonic() + seconds, False, 0
+        while time.monotonic() < end:
+            if rig.daemon.poll() is not None or (started and until and until()):
+                return False
+            try:
+                whole = rig.api("GET", f"/v1/campaigns/{self.campaign}", timeout=10)
+                if not started:
+                    if whole["status"] not in ("starting", "running", "done", "finished"):
+                        rig.api("POST", f"/v1/campaigns/{self.campaign}/start")
+                    rig.fast()
+                    started = True
+                self.metrics = metrics = whole["metrics"]
+                if metrics["uncertain"]:
+                    self.settle()
+                elif not metrics["planned"] and not metrics["in_flight"]:
+                    if not last:
+                        rig.sim.ask("fault.clear")
+                        rig.sandbox.ask("clock.jump", by=48 * HOUR)
+                        last = time.monotonic()
+                    if not self.report() or time.monotonic() > last + 10:
+                        return True
+            except GONE as error:
+                self.last = error
+            time.sleep(every)
+        self.stuck = f"it did not end: {self.metrics}; {getattr(self, 'last', '')}"
+        return True
+
+    def oracle(self):
+        with open(self.log_path) as log, open(self.slice, "w") as out:
+            log.seek(self.offset)
+            out.write(log.read())
+        return MailOracle(self.slice, self.people, len(DELAYS), self.senders, poll_ms=POLL_MS,
+                          min_gap_ms=GAP_S * 1000, delays_ms=DELAYS)
+
+    def report(self):
+        self.rig.caught_up()
+        oracle = self.oracle()
+        oracle.check_report(self.metrics)
+        self.check_copies(oracle)
+        return oracle.faults
+
+    def judge(self):
+        """(faults, twice, lost, parked) of the play that just ended; the daemon is still up."""
+        oracle = self.oracle()
+        if self.stuck:
+            oracle.fault("b", self.stuck)
+        oracle.faults += self.wrong + self.check_doubts(self.rig.starts - self.starts - 1)
+        oracle.judge(self.metrics)
+        self.check_copies(oracle)
+        if self.metrics and self.metrics["uncertain"]:
+            oracle.fault("e", f"{self.metrics['uncertain']} are left uncertain")
+        if self.rig.daemon.poll() is None:
+            oracle.check_messages({p: self.rig.api("GET", f"/v1/explain/{p}") for p in self.people})
+        twice = sum(len(e) - 1 for e in oracle.by_marker.values())
+        lost = sum(1 for f in oracle.faults if f.startswith("(b)"))
+        return oracle.faults, twice, lost, self.settled
+
+
+if __name__ == "__main__":  # seeds, until `seeds` plays them: BUILD FIRST LAST
+    import random
+
+    def main(build, first, last):
+        fields, faulty = {}, 0
+        try:
+            for seed in range(first, last + 1):
+                draw, which = random.Random(seed), "poll" if seed % 4 else "idle"
+                drawn = {"rate": draw.choice((0.02, 0.05, 0.1, 0.2))}
+                kills = sorted(draw.randrange(3, 503) for _ in range(draw.randrange(5)))
+                field = fields[which] = fields.get(which) or MailField(build, which=which)
+                field.reset(seed)
+                field.trouble(seed, drawn)
+                begun, before = time.monotonic(), field.requests()
+                field.start()
+                field.ready()
+                for at in kills:
+                    if field.go(until=lambda: field.requests() - before >= at):
+                        break
+                    field.rig.kill()
+                    field.start()
+                    field.ready()
+                if not field.stuck and not field.go():
+                    field.stuck = f"the daemon ended: {field.rig.tail(3)}"
+                result, steps = field.judge(), field.requests() - before
+                faulty += bool(result[0])
+                print(seed, which, drawn, kills, f"{steps} steps, {time.monotonic() - begun:.1f} s,",
+                      "parked", result[3], flush=True)
+                for fault in result[0][:6]:
+                    print("  FAULT", fault, flush=True)
+                if result[0] and os.environ.get("KEEP"):
+                    shutil.copy(field.rig.log, f"{os.environ['KEEP']}/{seed}.log")
+                    shutil.copy(field.slice, f"{os.environ['KEEP']}/{seed}.receiver")
+                field.rig.stop()
+        finally:
+            for field in fields.values():
+                print(field.rig.sim.ask("stats"))
+                field.rig.end()
+        return faulty
+
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])) > 0)

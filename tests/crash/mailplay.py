@@ -9,15 +9,13 @@ import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "mailsim"))
-from play import (ANY_TIME, DEEDS, DELAY_MS, GAP_S, PEOPLE, SENDER, YAML, Stage)  # noqa: E402
+from play import ANY_TIME, DEEDS, DELAY_MS, GAP_S, PEOPLE, SENDER, YAML, Stage  # noqa: E402
 from simrig import MailOracle, Settling, SimRig  # noqa: E402
 
 
 class MailStage(Settling, Stage):
-    def __init__(self, build, grade="smtp-imap", env=None, deeds=DEEDS, window=ANY_TIME, faults=None,
-                 gap=GAP_S):
-        """faults: {"seed": .., "rate": ..} of each play."""
-        self.build, self.grade, self.faults, self.gap = os.path.abspath(build), grade, faults, gap
+    def __init__(self, build, grade="smtp-imap", env=None, deeds=DEEDS, window=ANY_TIME, gap=GAP_S):
+        self.build, self.grade, self.gap = os.path.abspath(build), grade, gap
         self.env = dict(os.environ, UV_THREADPOOL_SIZE="1", **(env or {}))
         self.provider, self.doubts, self.senders, self.settled = "smtp-imap", True, [SENDER], 0
         self.rig = rig = SimRig(self.build, ("--seed", "3", "--pace", "0"))
@@ -42,12 +40,8 @@ class MailStage(Settling, Stage):
     def reset(self):
         if self.rig.daemon and self.rig.daemon.poll() is None:
             self.rig.kill()
-        ask = self.rig.sim.ask
         self.rig.hold()
-        ask("fault.clear")
-        ask("forget")
-        if self.faults:
-            ask("fault.add", **self.faults)
+        self.rig.sim.ask("forget")
         self.stuck, self.settled, self.wrong, self.metrics, self.last = None, 0, [], None, None
         shutil.rmtree(self.rig.data)
         shutil.copytree(self.template, self.rig.data)
@@ -69,8 +63,7 @@ class MailStage(Settling, Stage):
         self.rig.caught_up()
         oracle = self.oracle()
         oracle.check_report(self.metrics)
-        self.check_copies(oracle)
-        return oracle.faults
+        return oracle.faults + self.copies()
 
     def judge(self):
         """(faults, twice, lost, parked) of the play that just ended; the daemon is still up."""
@@ -81,25 +74,22 @@ class MailStage(Settling, Stage):
             oracle.fault("b", self.stuck)
         self.stuck = None
         oracle.judge(self.metrics)
-        self.check_copies(oracle)
         if left:
             oracle.fault("e", f"{left} parked")
         if self.rig.daemon.poll() is None:
             oracle.check_messages({p: self.rig.api("GET", f"/v1/explain/{p}") for p in PEOPLE})
         twice = sum(len(e) - 1 for e in oracle.by_marker.values())
         lost = sum(1 for f in oracle.faults if f.startswith("(b)"))
-        return oracle.faults, twice, lost, left + self.settled
+        return oracle.faults + self.copies(), twice, lost, left + self.settled
 
 
-if __name__ == "__main__":  # plays, to look at: BUILD [HOW MANY [FAULT RATE]]
+if __name__ == "__main__":  # plays, to look at: BUILD [HOW MANY]
     import json
     import time
-    rate = float(sys.argv[3]) if len(sys.argv) > 3 else 0
-    stage = MailStage(sys.argv[1], faults={"seed": 1, "rate": rate} if rate else None)
+    stage = MailStage(sys.argv[1])
     try:
         for _ in range(int(sys.argv[2]) if len(sys.argv) > 2 else 1):
             began = time.monotonic()
             print(stage.play(), f"{time.monotonic() - began:.2f} s", json.dumps(stage.metrics))
-            print(json.dumps(stage.rig.sim.ask("stats")))
     finally:
         stage.end()

@@ -10,7 +10,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "mailsim"))
-from field import (BEHAVIOUR, DELAYS, GAP_S, GONE, HOUR, POLL_MS, SENDERS, YAML, Field)  # noqa: E402
+from field import BEHAVIOUR, DELAYS, GAP_S, POLL_MS, SENDERS, YAML, Field  # noqa: E402
 from simrig import MailOracle, Settling, SimRig  # noqa: E402
 
 
@@ -54,8 +54,8 @@ class MailField(Settling, Field):
         open(self.rig.log, "w").close()
         self.offset = os.path.getsize(self.log_path)
         self.wire_offset = os.path.getsize(self.rig.sim.about["wire_log"])
-        self.metrics, self.stuck, self.settled, self.wrong = None, None, 0, []
-        self.starts = self.rig.starts
+        self.metrics, self.stuck = None, None
+        self.kills, self.settled, self.wrong = 0, 0, []
 
     def trouble(self, seed, drawn):
         """What goes wrong from now on."""
@@ -65,34 +65,8 @@ class MailField(Settling, Field):
     def requests(self):
         return self.rig.sim.ask("stats")["steps"]
 
-    def go(self, seconds=90, until=None, every=0.02):
-        """As Field's; who is uncertain is settled on the way."""
-        rig, end, started, last = self.rig, time.monotonic() + seconds, False, 0
-        while time.monotonic() < end:
-            if rig.daemon.poll() is not None or (started and until and until()):
-                return False
-            try:
-                whole = rig.api("GET", f"/v1/campaigns/{self.campaign}", timeout=10)
-                if not started:
-                    if whole["status"] not in ("starting", "running", "done", "finished"):
-                        rig.api("POST", f"/v1/campaigns/{self.campaign}/start")
-                    rig.fast()
-                    started = True
-                self.metrics = metrics = whole["metrics"]
-                if metrics["uncertain"]:
-                    self.settle()
-                elif not metrics["planned"] and not metrics["in_flight"]:
-                    if not last:
-                        rig.sim.ask("fault.clear")
-                        rig.sandbox.ask("clock.jump", by=48 * HOUR)
-                        last = time.monotonic()
-                    if not self.report() or time.monotonic() > last + 10:
-                        return True
-            except GONE as error:
-                self.last = error
-            time.sleep(every)
-        self.stuck = f"it did not end: {self.metrics}; {getattr(self, 'last', '')}"
-        return True
+    def spoiled(self):
+        return self.wire().spoiled
 
     def oracle(self):
         with open(self.log_path) as log, open(self.slice, "w") as out:
@@ -102,27 +76,13 @@ class MailField(Settling, Field):
                           min_gap_ms=GAP_S * 1000, delays_ms=DELAYS)
 
     def report(self):
+        self.rig.sim.ask("fault.clear")
         self.rig.caught_up()
-        oracle = self.oracle()
-        oracle.check_report(self.metrics)
-        self.check_copies(oracle)
-        return oracle.faults
+        return super().report() + self.copies()
 
     def judge(self):
-        """(faults, twice, lost, parked) of the play that just ended; the daemon is still up."""
-        oracle = self.oracle()
-        if self.stuck:
-            oracle.fault("b", self.stuck)
-        oracle.faults += self.wrong + self.check_doubts(self.rig.starts - self.starts - 1)
-        oracle.judge(self.metrics)
-        self.check_copies(oracle)
-        if self.metrics and self.metrics["uncertain"]:
-            oracle.fault("e", f"{self.metrics['uncertain']} are left uncertain")
-        if self.rig.daemon.poll() is None:
-            oracle.check_messages({p: self.rig.api("GET", f"/v1/explain/{p}") for p in self.people})
-        twice = sum(len(e) - 1 for e in oracle.by_marker.values())
-        lost = sum(1 for f in oracle.faults if f.startswith("(b)"))
-        return oracle.faults, twice, lost, self.settled
+        faults, *counts = super().judge()
+        return (faults + self.copies(), *counts)
 
 
 if __name__ == "__main__":  # seeds, until `seeds` plays them: BUILD FIRST LAST
@@ -144,7 +104,7 @@ if __name__ == "__main__":  # seeds, until `seeds` plays them: BUILD FIRST LAST
                 for at in kills:
                     if field.go(until=lambda: field.requests() - before >= at):
                         break
-                    field.rig.kill()
+                    field.kill()
                     field.start()
                     field.ready()
                 if not field.stuck and not field.go():

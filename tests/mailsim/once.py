@@ -32,7 +32,7 @@ def seed(build):
         field.start()
         field.ready()
         if not field.go(until=lambda: field.requests() >= 300):
-            field.rig.kill()
+            field.kill()
             field.start()
             field.ready()
         if not field.go():

@@ -95,8 +95,7 @@ class Wire:
             file.seek(offset)
             lines = [json.loads(line) for line in file if line.endswith("\n")]
         self.begun = {line["marker"] for line in lines if line["what"] == "data"}
-        self.lost = {line["marker"] for line in lines if line["what"] == "lost"}
-        self.doubtful = sum(line["what"] == "lost" for line in lines)
+        self.spoiled = sum(line["what"] == "lost" for line in lines)
 
 
 class MailOracle(Oracle):
@@ -132,16 +131,11 @@ class Settling:
             if marker in copies and taken:
                 self.wrong.append(f"(e) {message['to']}: uncertain, and a copy lies in Sent")
 
-    def check_doubts(self, kills):
-        """More in doubt than there were reasons for; (e) each."""
-        reasons = kills + self.wire().doubtful
-        return [f"(e) {self.settled} parked, for {reasons} reasons"] if self.settled > reasons else []
-
-    def check_copies(self, oracle):
-        """One copy in Sent of each that the daemon itself knows as sent."""
+    def copies(self):
+        """What is wrong with the copies in Sent: one of each that was received, at most one of what a person
+        settled, none of anything else."""
         copies = [mail["message_id"] for mail in self.in_sent()]
-        taken = {e["message_id"] for e in oracle.accepted}
-        for name in taken | set(copies):
-            if copies.count(name) > 1 or name not in taken or (not self.settled and name not in copies):
-                oracle.fault("f", f"{copies.count(name)} copies of {name} in Sent, "
-                                  f"{'' if name in taken else 'not '}accepted")
+        taken = {e["message_id"] for e in self.oracle().accepted}
+        return [f"(f) {copies.count(name)} copies of {name} in Sent, {'' if name in taken else 'not '}received"
+                for name in sorted(taken | set(copies))
+                if copies.count(name) > 1 or name not in taken or (not self.settled and name not in copies)]

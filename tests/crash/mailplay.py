@@ -1,8 +1,8 @@
 """tests/crash/mailplay.py: the campaign of play.py from a mailbox on mailsim, by SMTP and IMAP.
 
-A mail whose last answer was lost by a kill is uncertain: SMTP can't be asked. A person settles it at once
-by the receiver's log, and the rest is judged as ever. It counts as parked, and is a fault where the
-server never saw its content.
+A mail whose last answer was lost by a kill is uncertain: SMTP can't be asked. A person settles it at
+once by the receiver's log, and the rest is judged as ever. It counts as parked, and is a fault where
+the server never saw its content.
 """
 import os
 import shutil

@@ -1,12 +1,11 @@
-"""tests/fault/mailfield.py: the campaign of field.py from mailboxes on mailsim, whose servers fail by seed.
+"""tests/fault/mailfield.py: the campaign of field.py from mailboxes on mailsim, which fails by seed.
 
-A step is a command of SMTP or IMAP. Who is uncertain is settled at once by the receiver's log, and counts
-as parked; more of them than answers to a dot were lost, and kills struck, is a fault.
+A step is a command of SMTP or IMAP. Who is uncertain is settled at once by the receiver's log, and
+counts as parked; more of them than answers to a dot were lost, and kills struck, is a fault.
 """
 import os
 import shutil
 import sys
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "mailsim"))
@@ -83,46 +82,3 @@ class MailField(Settling, Field):
     def judge(self):
         faults, *counts = super().judge()
         return (faults + self.copies(), *counts)
-
-
-if __name__ == "__main__":  # seeds, until `seeds` plays them: BUILD FIRST LAST
-    import random
-
-    def main(build, first, last):
-        fields, faulty = {}, 0
-        try:
-            for seed in range(first, last + 1):
-                draw, which = random.Random(seed), "poll" if seed % 4 else "idle"
-                drawn = {"rate": draw.choice((0.02, 0.05, 0.1, 0.2))}
-                kills = sorted(draw.randrange(3, 503) for _ in range(draw.randrange(5)))
-                field = fields[which] = fields.get(which) or MailField(build, which=which)
-                field.reset(seed)
-                field.trouble(seed, drawn)
-                begun, before = time.monotonic(), field.requests()
-                field.start()
-                field.ready()
-                for at in kills:
-                    if field.go(until=lambda: field.requests() - before >= at):
-                        break
-                    field.kill()
-                    field.start()
-                    field.ready()
-                if not field.stuck and not field.go():
-                    field.stuck = f"the daemon ended: {field.rig.tail(3)}"
-                result, steps = field.judge(), field.requests() - before
-                faulty += bool(result[0])
-                print(seed, which, drawn, kills, f"{steps} steps, {time.monotonic() - begun:.1f} s,",
-                      "parked", result[3], flush=True)
-                for fault in result[0][:6]:
-                    print("  FAULT", fault, flush=True)
-                if result[0] and os.environ.get("KEEP"):
-                    shutil.copy(field.rig.log, f"{os.environ['KEEP']}/{seed}.log")
-                    shutil.copy(field.slice, f"{os.environ['KEEP']}/{seed}.receiver")
-                field.rig.stop()
-        finally:
-            for field in fields.values():
-                print(field.rig.sim.ask("stats"))
-                field.rig.end()
-        return faulty
-
-    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])) > 0)

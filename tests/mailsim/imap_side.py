@@ -19,7 +19,8 @@ FAULTS = {
     "AUTHENTICATE": (HANG, "BYE", NO),
     "CAPABILITY": (HANG, "BYE"), "ID": (HANG, "NO No"), "ENABLE": (HANG, "NO No"),
     "NAMESPACE": (HANG, "NO No"), "LIST": (HANG, "BYE", NO),
-    "EXAMINE": (HANG, "BYE", NO, INUSE, "renumber", "slow"), "SELECT": (HANG, "BYE", NO, INUSE, "renumber"),
+    "EXAMINE": (HANG, "BYE", NO, INUSE, "renumber", "slow"),
+    "SELECT": (HANG, "BYE", NO, INUSE, "renumber"),
     "UID FETCH": (HANG, "half", "half", "BYE", NO, "NO [SERVERBUG] Oops", "expunge", "expunge", "slow"),
     "UID SEARCH": (HANG, "half", NO, "slow"),
     "UID STORE": (HANG, "after", NO), "UID COPY": (HANG, "after", NO), "CREATE": (HANG, "after"),
@@ -130,13 +131,14 @@ class ImapLine(Imap):
     # -- what hostile/imap.py says, of mail that is really kept ------------------------------------
     def capabilities(self, line):
         offers = self.world.offers
-        words = ["IMAP4rev1", "SASL-IR", "LITERAL+", "UIDPLUS", "SPECIAL-USE", "LIST-EXTENDED", "ESEARCH",
-                 "ENABLE", "NAMESPACE", "ID", "AUTH=PLAIN", "AUTH=LOGIN"]
+        words = ["IMAP4rev1", "SASL-IR", "LITERAL+", "UIDPLUS", "SPECIAL-USE", "LIST-EXTENDED",
+                 "ESEARCH", "ENABLE", "NAMESPACE", "ID", "AUTH=PLAIN"]
         return " ".join(words + ["IDLE"] * offers["idle"] + ["CONDSTORE"] * offers["condstore"])
 
     def open(self, tag, arguments, read_only):
         text = super().open(tag, arguments, read_only)
-        return text.replace("HIGHESTMODSEQ 7]", f"HIGHESTMODSEQ {self.opened.modseq}]") if self.opened else text
+        modseq = self.opened.modseq if self.opened else 0
+        return text.replace("HIGHESTMODSEQ 7]", f"HIGHESTMODSEQ {modseq}]")
 
     def section(self, mail, section):
         wanted = re.match(r"HEADER\.FIELDS \(([^)]*)\)", section)
@@ -156,7 +158,8 @@ class ImapLine(Imap):
             out += " BODYSTRUCTURE " + mail.structure
         out = out.encode()
         for section, partial in re.findall(r"BODY\.PEEK\[([^\]]*)\](<0\.\d+>)?", items):
-            out += f" BODY[{section}]{'<0>' if partial else ''} ".encode() + literal(self.section(mail, section))
+            name = f" BODY[{section}]{'<0>' if partial else ''} "
+            out += name.encode() + literal(self.section(mail, section))
         return out
 
     def chosen(self, numbers):
@@ -186,9 +189,9 @@ class ImapLine(Imap):
 
     def store(self, tag, arguments):
         numbers, sign, flags = re.match(r"(\S+) ([+-])FLAGS\S* \(([^)]*)\)", arguments).groups()
-        self.since = 0
+        flags, self.since = set(flags.split()), 0
         for _, mail in self.chosen(numbers):
-            mail.flags = mail.flags | set(flags.split()) if sign == "+" else mail.flags - set(flags.split())
+            mail.flags = mail.flags | flags if sign == "+" else mail.flags - flags
             mail.modseq = self.opened.touch()
         return f"{tag} OK Stored\r\n"
 

@@ -29,10 +29,10 @@ from people import People  # noqa: E402
 from smtp_side import SmtpLine  # noqa: E402
 
 AFTER_JUMP_S = 0.0007  # while somebody is in IDLE: what the jump made them say is heard first
-RARE, OFTEN = 0.2, 2.0  # shares of the rate, where a verb comes at every opening of a line, or matters most
-SHARES = {"GREETING": RARE, "CAPABILITY": RARE, "ID": RARE, "ENABLE": RARE, "NAMESPACE": RARE,
-          "LIST": RARE, "AUTHENTICATE": RARE, "DONE": RARE, "IDLE": RARE, "DOT": OFTEN, "APPEND": OFTEN,
-          "UID FETCH": OFTEN, "UID STORE": OFTEN}
+RARE, OFTEN = 0.2, 2.0  # shares of the rate: of what opens each line, and of what matters most
+SHARES = {**dict.fromkeys(("GREETING", "CAPABILITY", "ID", "ENABLE", "NAMESPACE", "LIST",
+                           "AUTHENTICATE", "DONE", "IDLE"), RARE),
+          **dict.fromkeys(("DOT", "APPEND", "UID FETCH", "UID STORE"), OFTEN)}
 PLACES = {}  # of what is posted: where that is here, from -> to
 
 

@@ -122,8 +122,8 @@ class People:
         to = email.utils.parseaddr(sent["Reply-To"] or sent["From"])[1]
         sender, subject, extra, text = name, sent["Subject"], "", "Yes, tell me more."
         re_subject = subject if subject.lower().startswith("re:") else "Re: " + subject
-        references = (f"In-Reply-To: {sent['Message-ID']}\r\n"
-                      f"References: {' '.join(filter(None, (sent['References'], sent['Message-ID'])))}\r\n")
+        thread = " ".join(filter(None, (sent["References"], sent["Message-ID"])))
+        references = f"In-Reply-To: {sent['Message-ID']}\r\nReferences: {thread}\r\n"
         if act in ("bounce_hard", "bounce_soft"):
             return self.bounce(date, number, name, act, sent)
         if act == "unrelated":
@@ -168,7 +168,7 @@ class People:
                 f"--{edge}\r\nContent-Type: message/delivery-status\r\n\r\n"
                 f"Reporting-MTA: dns; mail.acme.example\r\nArrival-Date: {date}\r\n\r\n"
                 f"Final-Recipient: rfc822; {name}\r\nOriginal-Recipient: rfc822;{name}\r\n"
-                f"Action: failed\r\nStatus: {status}\r\nRemote-MTA: dns; mx.{name.partition('@')[2]}\r\n"
-                f"Diagnostic-Code: smtp; {said}\r\n\r\n"
+                f"Action: failed\r\nStatus: {status}\r\n"
+                f"Remote-MTA: dns; mx.{name.partition('@')[2]}\r\nDiagnostic-Code: smtp; {said}\r\n\r\n"
                 f"--{edge}\r\nContent-Type: message/rfc822\r\n\r\n{head}\r\n\r\n--{edge}--\r\n")
         return sent.account, mail, sender, own

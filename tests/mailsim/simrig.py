@@ -69,12 +69,13 @@ class SimRig(Rig):
     def sender(self, address, access="full"):
         """Connects a mailbox of the mailsim."""
         self.sim.ask("account.add", address=address, password=PASSWORD)
-        self.api("POST", "/v1/mailboxes", {"address": address, "provider": "acme", "access": access})
+        self.api("POST", "/v1/mailboxes",
+                 {"address": address, "provider": "acme", "access": access})
         self.api("POST", f"/v1/mailboxes/{urllib.parse.quote(address)}/secret?proof=no", PASSWORD,
                  timeout=60, kind="text/plain")
 
     def caught_up(self, seconds=5):
-        """Until people have done what was due at the last jump: it is told to mailsim, not waited for."""
+        """Until people have done what was due at the last jump, of which mailsim is only told."""
         jump, end = self.sandbox.ask("clock.now")["jump"], time.monotonic() + seconds
         while self.sim.ask("behind", jump=jump)["behind"] and time.monotonic() < end:
             time.sleep(0.002)
@@ -111,8 +112,8 @@ class MailOracle(Oracle):
 
 
 class Settling:
-    """Of a play at most once: who is uncertain is settled by the receiver's log, and there must have been
-    a reason. To be mixed in before Stage or Field; needs rig, oracle(), settled, wrong."""
+    """Of a play at most once: who is uncertain is settled by the receiver's log, and there must have
+    been a reason. To be mixed in before Stage or Field; needs rig, oracle(), settled, wrong."""
 
     def wire(self):
         return Wire(self.rig.sim.about["wire_log"], self.wire_offset)
@@ -127,15 +128,19 @@ class Settling:
             self.settled += 1
             marker = message["message_id"].split("@")[0].lstrip("<")
             if marker not in wire.begun:
-                self.wrong.append(f"(e) {message['to']}: uncertain, and the server never saw its content")
+                self.wrong.append(f"(e) {message['to']}: uncertain, but the server saw nothing of it")
             if marker in copies and taken:
                 self.wrong.append(f"(e) {message['to']}: uncertain, and a copy lies in Sent")
 
     def copies(self):
-        """What is wrong with the copies in Sent: one of each that was received, at most one of what a person
-        settled, none of anything else."""
+        """What is wrong with the copies in Sent: one of each that was received, at most one of what a
+        person settled, none of anything else."""
         copies = [mail["message_id"] for mail in self.in_sent()]
         taken = {e["message_id"] for e in self.oracle().accepted}
-        return [f"(f) {copies.count(name)} copies of {name} in Sent, {'' if name in taken else 'not '}received"
-                for name in sorted(taken | set(copies))
-                if copies.count(name) > 1 or name not in taken or (not self.settled and name not in copies)]
+        faults = []
+        for name in sorted(taken | set(copies)):
+            least = 0 if self.settled else 1
+            if name not in taken or not least <= copies.count(name) <= 1:
+                faults.append(f"(f) {copies.count(name)} copies of {name} in Sent, "
+                              f"{'' if name in taken else 'not '}received")
+        return faults

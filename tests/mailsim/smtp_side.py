@@ -173,7 +173,7 @@ class SmtpLine:
         self.world.tell({"kind": "accepted", "account": self.account, "id": self.world.number(),
                          "from": sender, "to": to, "recipients": [to], "subject": sent["Subject"],
                          "message_id": sent["Message-ID"], "our_message_id": sent["Message-ID"],
-                         "marker": sent["X-Postrider-Id"] or None, "in_reply_to": sent["In-Reply-To"] or None,
-                         "via": "smtp"})
+                         "marker": sent["X-Postrider-Id"] or None,
+                         "in_reply_to": sent["In-Reply-To"] or None, "via": "smtp"})
         if not self.world.deliver(to, raw.decode("utf-8", "surrogateescape"), self.world.now()):
             self.world.people.received(sent)

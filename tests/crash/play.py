@@ -29,6 +29,7 @@ GRADES = {
     "headers": Grade("gmail", "headers", "fast", False),
     "graph": Grade("graph", "full", "fast", False),
     "graph-headers": Grade("graph", "headers", "fast", True),
+    "smtp-imap": Grade("smtp-imap", "full", "fast", True),
 }
 SIDES = {"gmail": "google", "graph": "microsoft"}  # the sandbox's
 YAML = """name: sweep
@@ -223,6 +224,13 @@ class Stage:
         return done.returncode, done.stdout + done.stderr
 
 
+def stage_of(build, grade):
+    if GRADES[grade].provider != "smtp-imap":
+        return Stage(build, grade)
+    from mailplay import MailStage  # which is made of this file's Stage
+    return MailStage(build, grade)
+
+
 def names():
     """Number to name of every system call here."""
     table = {}
@@ -235,7 +243,7 @@ def names():
 
 
 if __name__ == "__main__":  # one play, to look at
-    stage = Stage(sys.argv[1], sys.argv[2])
+    stage = stage_of(sys.argv[1], sys.argv[2])
     try:
         for _ in range(int(sys.argv[3]) if len(sys.argv) > 3 else 1):
             began = time.monotonic()

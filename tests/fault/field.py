@@ -30,6 +30,7 @@ GRADES = {
     "send": Grade("gmail", "send", "fast", True),
     "graph": Grade("graph", "full", "fast", False),
     "graph-headers": Grade("graph", "headers", "fast", True),
+    "smtp-imap": Grade("smtp-imap", "full", "fast", True),
 }
 FAULTY = {"gmail": ("*/gmail/v1/*", "/token"), "graph": ("*/v1.0/*", "*/token")}  # paths: all, sign-in
 YAML = """name: field
@@ -111,6 +112,14 @@ class Field:
         self.asked = os.path.getsize(self.rig.sandbox.about["requests_log"])
         self.metrics, self.stuck = None, None
         self.kills, self.settled, self.wrong = 0, 0, []
+
+    def trouble(self, seed, drawn):
+        """What goes wrong from now on."""
+        anything, token = FAULTY[self.provider]
+        ask = self.rig.sandbox.ask
+        ask("fault.add", seed=seed, rate=drawn["rate"], match={"path": anything})
+        if drawn["token"]:
+            ask("fault.add", seed=seed + 1, rate=drawn["token"], match={"path": token})
 
     # -- playing ---------------------------------------------------------------------------------
     def requests(self):
@@ -257,3 +266,10 @@ class Field:
         done = subprocess.run([os.path.join(self.rig.build, "bin", "postriderd"), "--config",
                                self.rig.config, "--check"], capture_output=True, text=True)
         return None if done.returncode == 0 else f"(x) --check: {done.stdout}{done.stderr}"
+
+
+def field_of(build, grade, which):
+    if GRADES[grade].provider != "smtp-imap":
+        return Field(build, grade, which)
+    from mailfield import MailField  # which is made of this file's Field
+    return MailField(build, grade, which)

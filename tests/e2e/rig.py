@@ -293,15 +293,8 @@ class Rig:
         metrics = self.metrics(campaign)
         return metrics["planned"] == 0 and metrics["in_flight"] == 0
 
-    def settle(self, markers):
-        """Settles what the daemon calls uncertain, as a person would who looks into what was received, by
-        these markers: (message, was it received) of each."""
-        settled = []
-        for message in self.api("GET", "/v1/messages?state=uncertain")["messages"]:
-            taken = message["message_id"].split("@")[0].lstrip("<") in markers
-            self.api("POST", f"/v1/messages/{message['message']}/settle", {"sent": taken})
-            settled.append((message, taken))
-        return settled
+    def caught_up(self):
+        """Until everybody has done what was due at the last jump of the clock: the sandbox's have."""
 
     def run(self, campaign, seconds=600, every=0.2):
         """Until nothing is planned any more; the metrics."""

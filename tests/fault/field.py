@@ -3,36 +3,18 @@
 A Field is one sandbox and a daemon's data directory as it is right before the campaign starts. `reset`
 goes back to there; `play` plays to the end, and the oracle judges what was received meanwhile.
 """
-import http.client
-import json
 import os
-import shutil
-import subprocess
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 sys.path.insert(0, os.path.join(HERE, "..", "crash"))
+from ground import GONE, GRADES, HOUR, Ground, OnMailsim  # noqa: E402
 from campaign import BEHAVIOUR  # noqa: E402
-from oracle import Oracle  # noqa: E402
-from play import SIDES, YEARS, Grade  # noqa: E402
-from rig import Refused, Rig  # noqa: E402
 
 SENDERS = ["ana@acme.example", "ben@acme.example"]
-HOUR = 3600_000
 POLL_MS, GAP_S = 2 * HOUR, 20
 DELAYS = (0, 48 * HOUR, 72 * HOUR)
-GRADES = {
-    "strict": Grade("gmail", "full", "strict", False),
-    "observed": Grade("gmail", "full", "fast", False),
-    "headers": Grade("gmail", "headers", "fast", False),
-    "send": Grade("gmail", "send", "fast", True),
-    "graph": Grade("graph", "full", "fast", False),
-    "graph-headers": Grade("graph", "headers", "fast", True),
-    "smtp-imap": Grade("smtp-imap", "full", "fast", True),
-}
-FAULTY = {"gmail": ("*/gmail/v1/*", "/token"), "graph": ("*/v1.0/*", "*/token")}  # paths: all, sign-in
 YAML = """name: field
 from: [{senders}]
 {label}promise: {promise}
@@ -50,81 +32,30 @@ steps:
     text: |
       Last one, I promise.
 """
-GONE = (OSError, http.client.HTTPException, ValueError, Refused)
+class Field(Ground):
+    poll = "2 hours"
 
-
-class Field:
     def __init__(self, build, grade, which="h2", people=16, senders=2, env=None, config=None,
                  options=()):
-        self.grade, self.senders, self.env = grade, SENDERS[:senders], env
-        self.people = [f"p{i}@people{i}.example" for i in range(people)]
-        self.provider, self.access, promise, self.doubts = GRADES[grade]
-        self.side, gmail = SIDES[self.provider], self.provider == "gmail"
-        stop = "unsubscribe" if self.access == "send" else "reply, bounce, unsubscribe"
-        self.rig = rig = Rig(build, ("--seed", "3", "--pace", "0", *options), which=which,
-                             poll="2 hours", gmail=gmail,
-                             providers=None if gmail else lambda rig: {"graph": rig.graph(which)},
-                             config={"public_url": "https://outreach.example.com", **(config or {})})
-        try:
-            if not gmail:
-                rig.sandbox.ask("microsoft.token", refresh_seconds=YEARS)
-            rig.start(env=env)
-            for sender in self.senders:
-                rig.account(sender, self.provider, name=sender.split("@")[0].title(),
-                            **({"send_limit": 1_000_000} if gmail else {}))
-                rig.connect(sender, self.access, self.provider)
-            label = "label: Outreach/Field\n" if self.access == "full" else ""
-            people = "email,First Name,company\n" + "".join(
-                f"{p},P{i},Company {i}\n" for i, p in enumerate(self.people))
-            self.campaign = rig.campaign(
-                YAML.format(senders=", ".join(self.senders), label=label, promise=promise, gap=GAP_S,
-                            stop=stop), people)
-            rig.stop()
-        except BaseException:
-            rig.end()
-            raise
-        self.template = os.path.join(rig.dir, "template")
-        shutil.copytree(rig.data, self.template)
-        self.log_path = rig.sandbox.about["receiver_log"]
-        self.slice = os.path.join(rig.dir, "slice.log")
+        stop = "unsubscribe" if grade == "send" else "reply, bounce, unsubscribe"
+        super().__init__(build, grade, SENDERS[:senders], [f"p{i}@people{i}.example" for i in range(people)],
+                         YAML.replace("{gap}", str(GAP_S)).replace("{stop}", stop), which, env,
+                         {"public_url": "https://outreach.example.com", **(config or {})}, options)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
-        self.rig.end()
+        self.end()
 
     def reset(self, seed=1):
         """As before the campaign began; people draw what they do by this seed."""
-        if self.rig.daemon and self.rig.daemon.poll() is None:
-            self.rig.kill()
-        ask = self.rig.sandbox.ask
-        ask("fault.clear")
-        self.rig.hold()
-        ask(self.side + ".forget")
+        self.put_back()
         quiet = self.access == "send"
-        ask(self.side + ".people", seed=seed, **{k: 0 if quiet and not k.startswith("delay") else v
-                                           for k, v in BEHAVIOUR.items()})
-        shutil.rmtree(self.rig.data)
-        shutil.copytree(self.template, self.rig.data)
-        open(self.rig.log, "w").close()
-        self.offset = os.path.getsize(self.log_path)
-        self.asked = os.path.getsize(self.rig.sandbox.about["requests_log"])
-        self.metrics, self.stuck = None, None
-        self.kills, self.settled, self.wrong = 0, 0, []
-
-    def trouble(self, seed, drawn):
-        """What goes wrong from now on."""
-        anything, token = FAULTY[self.provider]
-        ask = self.rig.sandbox.ask
-        ask("fault.add", seed=seed, rate=drawn["rate"], match={"path": anything})
-        if drawn["token"]:
-            ask("fault.add", seed=seed + 1, rate=drawn["token"], match={"path": token})
+        self.ask("people", seed=seed, **{k: 0 if quiet and not k.startswith("delay") else v
+                                         for k, v in BEHAVIOUR.items()})
 
     # -- playing ---------------------------------------------------------------------------------
-    def requests(self):
-        return int(self.rig.sandbox.ask("stats")["stats"]["requests"])
-
     def start(self, prefix=(), env=None):
         self.rig.start(wait=False, prefix=prefix, env=env or self.env)
 
@@ -159,7 +90,7 @@ class Field:
                     self.settle()
                 elif self.over(metrics):
                     if not last:
-                        rig.sandbox.ask("fault.clear")
+                        self.ask("fault.clear")
                         rig.sandbox.ask("clock.jump", by=48 * HOUR)
                         last = time.monotonic()
                     if not self.report() or time.monotonic() > last + 10:
@@ -167,26 +98,12 @@ class Field:
             except GONE as error:
                 self.last = error
             time.sleep(every)
-        self.stuck = f"it did not end: {self.metrics}; {getattr(self, 'last', '')}"
+        self.stuck = f"it did not end: {self.metrics}; {self.last}"
         return True
 
     def kill(self):
         self.rig.kill()
         self.kills += 1
-
-    def settle(self):
-        """As a person would; a mail that was received lies in Sent Items, for the daemon to find."""
-        for message, taken in self.rig.settle(self.oracle().by_marker):
-            self.settled += 1
-            if taken:
-                self.wrong.append(f"(e) {message['to']}: uncertain, though it was received and lies in Sent")
-
-    def spoiled(self):
-        """How many requests to send went wrong."""
-        with open(self.rig.sandbox.about["requests_log"]) as log:
-            log.seek(self.asked)
-            lines = [json.loads(line) for line in log if line.endswith("\n")]
-        return sum(1 for line in lines if line.get("fault") and line["path"].endswith("/sendMail"))
 
     def over(self, metrics):
         """Nothing is to come any more. What is parked waits for a person, and what follows it too."""
@@ -201,22 +118,17 @@ class Field:
 
     # -- judging ---------------------------------------------------------------------------------
     def oracle(self):
-        with open(self.log_path) as log, open(self.slice, "w") as out:
-            log.seek(self.offset)
-            out.write(log.read())
-        return Oracle(self.slice, self.people, len(DELAYS), self.senders, poll_ms=POLL_MS,
-                      min_gap_ms=GAP_S * 1000, delays_ms=DELAYS, access=self.access)
+        return self.oracle_of(len(DELAYS), poll_ms=POLL_MS, min_gap_ms=GAP_S * 1000, delays_ms=DELAYS,
+                              access=self.access)
 
     def report(self):
         """What the daemon says against the log, while it may still be looking for its last mail."""
+        self.rig.caught_up()
         oracle = self.oracle()
         self.check_report(oracle)
         if self.access != "send":
             self.check_messages(oracle)
-        return oracle.faults
-
-    def check_messages(self, oracle):
-        oracle.check_messages({p: self.rig.api("GET", f"/v1/explain/{p}") for p in self.people})
+        return oracle.faults + self.leftovers()
 
     def check_report(self, oracle):
         """What is parked may have been accepted: the log knows, the daemon says that it does not."""
@@ -251,7 +163,7 @@ class Field:
                 self.check_messages(oracle)
         twice = sum(len(e) - 1 for e in oracle.by_marker.values())
         lost = sum(1 for f in oracle.faults if f.startswith("(b)"))
-        return oracle.faults, twice, lost, parked + self.settled
+        return oracle.faults + self.leftovers(), twice, lost, parked + self.settled
 
     def check_parked(self, oracle):
         """At most once: who has not got all has a parked message, and the daemon says so."""
@@ -263,13 +175,13 @@ class Field:
 
     def sound(self):
         """postriderd --check of the data directory as it lies there; None or what it says."""
-        done = subprocess.run([os.path.join(self.rig.build, "bin", "postriderd"), "--config",
-                               self.rig.config, "--check"], capture_output=True, text=True)
-        return None if done.returncode == 0 else f"(x) --check: {done.stdout}{done.stderr}"
+        code, said = self.check()
+        return f"(x) --check: {said}" if code else None
+
+
+class MailField(OnMailsim, Field):
+    """which: "idle", with push, or "poll"."""
 
 
 def field_of(build, grade, which):
-    if GRADES[grade].provider != "smtp-imap":
-        return Field(build, grade, which)
-    from mailfield import MailField  # which is made of this file's Field
-    return MailField(build, grade, which)
+    return (MailField if GRADES[grade].provider == "smtp-imap" else Field)(build, grade, which)

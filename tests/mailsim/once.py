@@ -8,14 +8,14 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "crash"))
 sys.path.insert(0, os.path.join(HERE, "..", "fault"))
-from mailfield import MailField  # noqa: E402
-from mailplay import MailStage  # noqa: E402
+from field import field_of  # noqa: E402
+from play import stage_of  # noqa: E402
 
 STRIKE = ("--at", "0:44:60")  # the loop's 60th sendto: some mail is on its way
 
 
 def kill(build):
-    stage = MailStage(build)
+    stage = stage_of(build, "smtp-imap")
     try:
         struck, faults, twice, lost, parked = stage.play((os.path.join(build, "bin", "crash-strike"),
                                                           *STRIKE))
@@ -26,7 +26,7 @@ def kill(build):
 
 
 def seed(build):
-    with MailField(build, which="poll") as field:
+    with field_of(build, "smtp-imap", "poll") as field:
         field.reset(1)
         field.trouble(1, {"rate": 0.1})
         field.start()

@@ -150,6 +150,7 @@ struct engine *engine_new(const struct engine_options *options)
 
     engine->options = *options;
     engine->began = clock_wall();
+    list_init(&engine->walks);
     read_holidays(engine);
     holidays = (const struct holidays *const *)engine->holidays;
     brain_init(&engine->writer, &engine->options, holidays, engine->holidays_count);
@@ -229,6 +230,7 @@ void engine_free(struct engine *engine)
     for (size_t i = 0; i < engine->holidays_count; i++)
         holidays_free(engine->holidays[i]);
     free(engine->holidays);
+    walks_finish(engine);
     loop_timer_free(engine->drain_timer);
     map_finish(&engine->boxes, NULL);
     free(engine);

@@ -64,7 +64,8 @@ struct engine {
     void (*drained)(void *arg);
     void *drained_arg;
     struct loop_timer *drain_timer;
-    size_t in_hand; /* submits and operations whose end we wait for */
+    struct list walks; /* that wait to go on (walk.c) */
+    size_t in_hand;    /* submits and operations whose end we wait for */
     struct engine_tally tally;
 };
 
@@ -297,7 +298,8 @@ int work_add(struct store_txn *txn, const struct work *work); /* gives it its id
 
 /* -- walking a campaign's enrolments (walk.c) ------------------------------------------------ */
 void walk_start(struct engine *engine, uint64_t campaign);
-void walk_resume(struct engine *engine); /* what a restart left half done */
+void walk_resume(struct engine *engine);  /* what a restart left half done */
+void walks_finish(struct engine *engine); /* those that wait to go on      */
 
 /* -- preparing a message: preview and send alike (prepare.c) ---------------------------------- */
 struct prepared {

@@ -5,13 +5,16 @@
 #include "base/mem.h"
 #include "campaign/schedule.h"
 #include "engine/internal.h"
+#include "net/loop.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum { WALK_BATCH = 500 };
+enum { WALK_BATCH = 500, AGAIN_MS = 10000 };
 
 struct walk {
+    struct list node;         /* in the engine's `walks` while it waits to go on */
+    struct loop_timer *again; /* NULL: it never had to wait                      */
     struct engine *engine;
     uint64_t campaign, after;
     /* given back */
@@ -135,29 +138,66 @@ static int walk_apply(struct store_txn *txn, void *arg)
     return 0;
 }
 
+static void walk_free(struct walk *walk)
+{
+    loop_timer_free(walk->again);
+    free(walk);
+}
+
+static void walk_done(void *arg, int status);
+
+static void walk_on(void *arg)
+{
+    struct walk *walk = arg;
+
+    list_remove(&walk->node);
+    engine_submit(walk->engine, walk_apply, walk_done, walk);
+}
+
+/* The disk was full, say: who is to go out waits for that, and nobody needs to start it again. */
+static void walk_wait(struct walk *walk, int status)
+{
+    log_error("campaign %llu: its people could not be given their times: %s; trying again",
+              (unsigned long long)walk->campaign, strerror(-status));
+    if (!walk->again)
+        walk->again = loop_timer_new(walk->engine->options.loop, walk_on, walk);
+    list_add(&walk->engine->walks, &walk->node);
+    loop_timer_at(walk->again, clock_wall() + AGAIN_MS);
+}
+
 static void walk_done(void *arg, int status)
 {
     struct walk *walk = arg;
 
-    if (status < 0)
-        log_error("campaign %llu: its people could not be given their times: %s; start it again",
-                  (unsigned long long)walk->campaign, strerror(-status));
     engine_lane_changed(walk->engine, walk->campaign);
-    if (status < 0 || walk->over || walk->engine->stopping) {
-        free(walk);
-        return;
+    if (walk->engine->stopping || (status == 0 && walk->over)) {
+        walk_free(walk);
+    } else if (status < 0) {
+        walk_wait(walk, status);
+    } else {
+        walk->after = walk->last;
+        engine_submit(walk->engine, walk_apply, walk_done, walk);
     }
-    walk->after = walk->last;
-    engine_submit(walk->engine, walk_apply, walk_done, walk);
 }
 
 void walk_start(struct engine *engine, uint64_t campaign)
 {
     struct walk *walk = mem_new(sizeof(*walk));
 
+    list_init(&walk->node);
     walk->engine = engine;
     walk->campaign = campaign;
     engine_submit(engine, walk_apply, walk_done, walk);
+}
+
+void walks_finish(struct engine *engine)
+{
+    while (!list_empty(&engine->walks)) {
+        struct walk *walk = LIST_ENTRY(engine->walks.next, struct walk, node);
+
+        list_remove(&walk->node);
+        walk_free(walk);
+    }
 }
 
 void walk_resume(struct engine *engine)

@@ -426,9 +426,20 @@ static void refresh_start(void *arg)
 
 /* -- the source ---------------------------------------------------------------------------- */
 
+static bool is_good(const struct account *account)
+{
+    return account->access && (account->provisional || account->good_until > clock_wall());
+}
+
+/* Somebody may have been refused this very token since: then nobody gets it. */
 static void serve_now(void *arg)
 {
-    serve(arg, NULL);
+    struct account *account = arg;
+
+    if (account->access && !is_good(account))
+        refresh_start(account);
+    else
+        serve(account, NULL);
 }
 
 void grant_give(void *arg, uint64_t mailbox, const char *refused, credential_got_fn *got,
@@ -437,7 +448,6 @@ void grant_give(void *arg, uint64_t mailbox, const char *refused, credential_got
     struct mailboxes *mailboxes = arg;
     struct account *account = account_of(mailboxes, mailbox, true);
     struct waiter *waiter = mem_new(sizeof(*waiter));
-    bool good;
 
     *waiter = (struct waiter){got, got_arg, NULL};
     if (account->last)
@@ -445,13 +455,13 @@ void grant_give(void *arg, uint64_t mailbox, const char *refused, credential_got
     else
         account->waiters = waiter;
     account->last = waiter;
+    /* a provisional one can't be renewed: let the 401 stand */
+    if (refused && account->access && strcmp(refused, account->access) == 0)
+        account->good_until = 0;
     if (account->refreshing)
         return;
     account->refreshing = true;
-    good = account->access && (account->provisional || account->good_until > clock_wall());
-    if (refused && account->access && strcmp(refused, account->access) == 0)
-        good = account->provisional; /* a provisional one can't be renewed: let the 401 stand */
-    loop_post(mailboxes->options.loop, good ? serve_now : refresh_start, account);
+    loop_post(mailboxes->options.loop, is_good(account) ? serve_now : refresh_start, account);
 }
 
 struct credential_source mailboxes_credentials(struct mailboxes *mailboxes)

@@ -59,6 +59,26 @@ static void test_refused_token(void **state)
     assert_int_equal(rig_count("/token"), 2);
 }
 
+/* One that only waits to be handed what there is must not hand it to who was refused that. */
+static void test_refused_while_another_is_served(void **state)
+{
+    uint64_t id = rig_connect(ANA, RIDER_ACCESS_FULL);
+    struct got first = rig_token_of(id, NULL), early, late;
+
+    (void)state;
+    rig_ask(id, NULL, &early);
+    rig_ask(id, first.token, &late);
+    rig_wait(&early.count);
+    rig_wait(&late.count);
+    loop_busy(rig.loop, -1);
+    loop_busy(rig.loop, -1);
+    rig_settle();
+    assert_int_equal(late.kind, 0);
+    assert_string_not_equal(late.token, first.token);
+    assert_string_equal(early.token, late.token);
+    assert_int_equal(rig_count("/token"), 2);
+}
+
 static void test_odd_lifetimes(void **state)
 {
     static const char *const odd[] = {"0", "-7", "99999999999999", "9223372036854775807"};
@@ -293,6 +313,7 @@ int main(void)
         TEST(test_one_refresh_at_a_time),
         TEST(test_kept_until_a_minute_before_its_end),
         TEST(test_refused_token),
+        TEST(test_refused_while_another_is_served),
         TEST(test_odd_lifetimes),
         TEST(test_rotation),
         TEST(test_restart),

@@ -129,13 +129,25 @@ static void finish(struct labelling *it, int32_t how)
     gmail_job_free(&it->job);
 }
 
+/* Gmail answers with the message, or for several with 204; anything else may not have been Gmail.
+ */
+static bool was_modified(const struct rider_http_response *response)
+{
+    const char *body = response->body.data;
+
+    return response->status == 204 || (response->body.len && *body == '{');
+}
+
 static void got_modified(struct gmail_job *job, const struct rider_http_response *response)
 {
     struct labelling *it = (struct labelling *)job;
     struct wire_error error;
 
     if (gmail_ok(response)) {
-        finish(it, RIDER_BY_LABEL);
+        if (was_modified(response))
+            finish(it, RIDER_BY_LABEL);
+        else
+            gmail_job_broken(job);
         return;
     }
     wire_error_read(&error, response->body.data, response->body.len);

@@ -287,6 +287,10 @@ static void discarded(struct gmail_job *job, const struct rider_http_response *r
         gmail_job_fail_with(job, response);
         return;
     }
+    if (response->status != 204) { /* a proxy's page: the draft may well be there */
+        gmail_job_broken(job);
+        return;
+    }
     gmail_job_free(job);
     host->done(op);
 }

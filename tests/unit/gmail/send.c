@@ -222,6 +222,11 @@ static void discarding(void **state)
     assert_false(fake.replayable);
     run(&fake);
     assert_int_equal(fake.ended, ENDED_DONE);
+    again(&fake); /* a proxy's page: the draft may well be there */
+    foresee(&fake, "DELETE /drafts/", 200, "<html>Please wait</html>");
+    fake.provider->discard(fake.session, &fake.op, &message);
+    run(&fake);
+    assert_int_equal(fake.kind, RIDER_BROKEN);
     again(&fake);
     foresee(&fake, "DELETE /drafts/", 404, "");
     fake.provider->discard(fake.session, &fake.op, &message);

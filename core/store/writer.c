@@ -130,7 +130,20 @@ static bool disk_is_full(const struct store *store)
     return !statvfs(store->dir, &disk) && (uint64_t)disk.f_bavail * disk.f_frsize < 1 << 20;
 }
 
-/* 0, -ENOSPC (the store stands as it was), or -EIO: what is on disk is no longer known. */
+/* Once its last page, which makes a commit count, could not be written, LMDB begins nothing more.
+ */
+static bool is_spoiled(const struct store *store)
+{
+    MDB_txn *txn;
+
+    if (mdb_txn_begin(store->env, NULL, 0, &txn))
+        return true;
+    mdb_txn_abort(txn);
+    return false;
+}
+
+/* 0, -ENOSPC (the store stands as it was), or -EIO: what is on disk is no longer known, or nothing
+ * can be written before it is opened again. */
 static int group_commit(struct group *group)
 {
     const struct store *store = group->store;
@@ -144,9 +157,11 @@ static int group_commit(struct group *group)
         mdb_txn_abort(group->txn);
     else
         r = store_error(mdb_txn_commit(group->txn));
-    if (!r || r == -ENOSPC || MUTANT(ignore_eio))
+    if (!r || MUTANT(ignore_eio))
         return r == -EIO ? 0 : r;
-    return r == -EIO && disk_is_full(store) ? -ENOSPC : -EIO;
+    if (r != -ENOSPC && !(r == -EIO && disk_is_full(store)))
+        return -EIO;
+    return is_spoiled(store) ? -EIO : -ENOSPC;
 }
 
 static struct job *take_queued(struct store *store)

@@ -1,5 +1,5 @@
 /* unit/store/fault.c: a disk that fails, a disk or map that is full. This program's own fdatasync
- * stands before libc's, so that LMDB gets what a test wants it to get. */
+ * and pwrite stand before libc's, so that LMDB gets what a test wants it to get. */
 #include "help.h"
 
 #include <stdatomic.h>
@@ -7,6 +7,7 @@
 
 static atomic_int sync_error; /* errno to fail with; 0: none */
 static atomic_int syncs;
+static atomic_int meta_error; /* of writing what is less than a page: LMDB's meta */
 
 __attribute__((visibility("default"))) int fdatasync(int fd)
 {
@@ -16,6 +17,16 @@ __attribute__((visibility("default"))) int fdatasync(int fd)
         return -1;
     }
     return (int)syscall(SYS_fdatasync, fd);
+}
+
+__attribute__((visibility("default"))) ssize_t pwrite(int fd, const void *data, size_t len,
+                                                      off_t at)
+{
+    if (len < 4096 && atomic_load(&meta_error)) {
+        errno = atomic_load(&meta_error);
+        return -1;
+    }
+    return syscall(SYS_pwrite64, fd, data, len, at);
 }
 
 static int apply_person(struct store_txn *txn, void *arg)
@@ -123,6 +134,29 @@ static void test_disk_full(void **state)
     assert_int_equal(told.fatal, 0);
     assert_false(has_person(&help, 1));
     assert_true(has_person(&help, 2));
+    help_finish(&help);
+}
+
+/* Then LMDB gives up: nothing can be read or written any more, so it is no disk to wait for. */
+static void test_disk_full_at_the_last_page(void **state)
+{
+    struct told told = {0, 0, 0};
+    uint64_t id = 1, lost = 2;
+    struct help help;
+
+    (void)state;
+    help_init(&help);
+    help_open(&help);
+    store_fatal(help.store, on_fatal, &told);
+    assert_int_equal(help_run(&help, apply_person, &id), 0);
+    atomic_store(&meta_error, ENOSPC);
+    assert_int_equal(help_run(&help, apply_person, &lost), -EIO);
+    assert_int_equal(told.fatal, 1);
+    atomic_store(&meta_error, 0);
+    help_close(&help);
+    help_open(&help);
+    assert_true(has_person(&help, 1));
+    assert_false(has_person(&help, 2));
     help_finish(&help);
 }
 
@@ -236,9 +270,9 @@ static void test_free_percent_falls(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_flush),          cmocka_unit_test(test_eio),
-        cmocka_unit_test(test_disk_full),          cmocka_unit_test(test_map_full),
-        cmocka_unit_test(test_free_percent_falls),
+        cmocka_unit_test(test_one_flush), cmocka_unit_test(test_eio),
+        cmocka_unit_test(test_disk_full), cmocka_unit_test(test_disk_full_at_the_last_page),
+        cmocka_unit_test(test_map_full),  cmocka_unit_test(test_free_percent_falls),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,10 +81,10 @@ static struct bytes trimmed(const char *text, size_t len)
 
 struct bytes http_header(struct bytes headers, const char *name)
 {
-    const char *line = headers.data, *end = line + headers.len;
+    const char *line = headers.len ? headers.data : "", *end = line + headers.len;
     size_t name_len = strlen(name);
 
-    while (line && line < end) {
+    while (line < end) {
         const char *stop = memchr(line, '\n', (size_t)(end - line));
         size_t len = (size_t)((stop ? stop : end) - line);
 

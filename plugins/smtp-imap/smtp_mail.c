@@ -15,7 +15,7 @@ struct shape {
 
 static struct shape shape_of(struct rider_bytes mail)
 {
-    const unsigned char *at = mail.data, *end = at + mail.len;
+    const unsigned char *at = mail.len ? mail.data : (const void *)"", *end = at + mail.len;
     struct shape shape = {0};
     size_t line = 0;
 

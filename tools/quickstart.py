@@ -14,6 +14,9 @@ from mailrig import MINUTE, PASSWORD, Judge, MailRig, People, Unavailable  # noq
 from oracle import Oracle  # noqa: E402
 from rig import Rig  # noqa: E402
 
+BEHAVIOUR = {"reply": 0.25, "other_address": 0.03, "auto_reply": 0.05, "out_of_office": 0.05,
+             "bounce_hard": 0.04, "bounce_soft": 0.02, "unsubscribe": 0.05, "unrelated": 0.3,
+             "delay_min_ms": 600_000, "delay_max_ms": 60 * 3600_000}
 SENDERS = [("ana@acme.example", "Ana Ruiz"), ("ben@acme.example", "Ben Okafor")]
 NAMES = ["Mia", "Noah", "Lea", "Jonas", "Zoë", "Ravi", "Aiko", "Tomás", "Ingrid", "Omar", "Nadia",
          "Luca", "Freya", "Mateo", "Yuki", "Selin", "Piotr", "Amara", "Hugo", "Lin", "Elif", "Oskar",
@@ -109,9 +112,7 @@ def main():
 def run(rig, args):
     for address, name in SENDERS:
         rig.account(address, name=name)
-    rig.sandbox.ask("google.people", seed=11, reply=0.25, other_address=0.03, auto_reply=0.05,
-                    out_of_office=0.05, bounce_hard=0.04, bounce_soft=0.02, unsubscribe=0.05,
-                    unrelated=0.3, delay_min_ms=600_000, delay_max_ms=60 * 3600_000)
+    rig.sandbox.ask("google.people", seed=11, **BEHAVIOUR)
     rig.start()
     print("postriderd is up, with its store, beside a sandbox that plays Google and 30 people.")
     for address, _ in SENDERS:
@@ -263,9 +264,6 @@ def run_on_real_servers(rig, args):
 
 TOGETHER = [("ana@acme.example", "Ana Ruiz", "gmail"), ("ben@contoso.example", "Ben Okafor", "graph"),
             ("cleo@posts.example", "Cleo Brandt", "acme")]
-BEHAVIOUR = {"reply": 0.25, "other_address": 0.03, "auto_reply": 0.05, "out_of_office": 0.05,
-             "bounce_hard": 0.04, "bounce_soft": 0.02, "unsubscribe": 0.05, "unrelated": 0.3,
-             "delay_min_ms": 600_000, "delay_max_ms": 60 * 3600_000}
 
 
 def connect_all(rig):

@@ -15,7 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 sys.path.insert(0, os.path.join(HERE, "..", "mailsim"))
 from oracle import Oracle  # noqa: E402
-from rig import Refused, Rig  # noqa: E402
+from rig import Refused, Rig, marker_of  # noqa: E402
 from simrig import MailOracle, SimRig, Wire  # noqa: E402
 
 HOUR = 3600_000
@@ -132,7 +132,7 @@ class Ground:
         """Settles what is uncertain as a person would who reads the receiver's log, which is read after the
         daemon was asked: what it calls uncertain has ended there by then."""
         messages = self.rig.api("GET", "/v1/messages?state=uncertain")["messages"]
-        markers = {message["message_id"].split("@")[0].lstrip("<"): message for message in messages}
+        markers = {marker_of(message): message for message in messages}
         taken = set(self.oracle().by_marker) & set(markers)
         for marker, why in self.no_reason(set(markers), taken).items():
             self.wrong.append(f"(e) {markers[marker]['to']}: uncertain, though {why}")
@@ -148,6 +148,12 @@ class Ground:
 
     def check_messages(self, oracle):
         oracle.check_messages({p: self.rig.api("GET", f"/v1/explain/{p}") for p in self.people})
+
+    def verdict(self, oracle, parked):
+        """(faults, twice, lost, parked) of a play that this oracle has judged."""
+        twice = sum(len(e) - 1 for e in oracle.by_marker.values())
+        lost = sum(1 for f in oracle.faults if f.startswith("(b)"))
+        return oracle.faults + self.leftovers(), twice, lost, parked + self.settled
 
     def check(self):
         """postriderd --check of the data directory as it lies there: (exit code, what it says)."""

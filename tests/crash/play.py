@@ -128,9 +128,7 @@ class Stage(Ground):
             oracle.fault("e", f"{parked} parked")
         if self.rig.daemon.poll() is None:
             self.check_messages(oracle)
-        twice = sum(len(e) - 1 for e in oracle.by_marker.values())
-        lost = sum(1 for f in oracle.faults if f.startswith("(b)"))
-        return oracle.faults + self.leftovers(), twice, lost, parked + self.settled
+        return self.verdict(oracle, parked)
 
     def play(self, *prefixes, env=None, after=None):
         """Starts once with each prefix (which is to kill it), calls `after`, and then plainly to the

@@ -12,7 +12,7 @@ import sys
 import time
 
 from oracle import Oracle
-from rig import Rig
+from rig import Rig, marker_of
 
 YAML = """name: test
 from: [{senders}]
@@ -85,7 +85,7 @@ class Doubts:
         return max(before, default=0), min(after, default=time.time() * 1000)
 
     def judge(self, message):
-        marker = message["message_id"].split("@")[0]
+        marker = marker_of(message)
         taken = any(e.get("marker") == marker for e in self.lines("receiver_log"))
         minted = datetime.datetime.fromisoformat(message["minted_at"].replace("Z", "+00:00"))
         low, high = self.real_of(minted.timestamp() * 1000)

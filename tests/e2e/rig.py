@@ -27,6 +27,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def marker_of(message):
+    """Our marker, X-Postrider-Id, of a message as the API shows it."""
+    return message["message_id"].lstrip("<").split("@")[0]
+
+
 class UnixHTTP(http.client.HTTPConnection):
     def __init__(self, path, timeout):
         super().__init__("localhost", timeout=timeout)

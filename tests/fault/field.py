@@ -32,6 +32,8 @@ steps:
     text: |
       Last one, I promise.
 """
+
+
 class Field(Ground):
     poll = "2 hours"
 
@@ -161,9 +163,7 @@ class Field(Ground):
                 oracle.fault("e", f"{parked} parked at a grade that parks nothing")
             if self.rig.daemon.poll() is None:
                 self.check_messages(oracle)
-        twice = sum(len(e) - 1 for e in oracle.by_marker.values())
-        lost = sum(1 for f in oracle.faults if f.startswith("(b)"))
-        return oracle.faults + self.leftovers(), twice, lost, parked + self.settled
+        return self.verdict(oracle, parked)
 
     def check_parked(self, oracle):
         """At most once: who has not got all has a parked message, and the daemon says so."""

@@ -33,6 +33,17 @@ def literal(text):
     return b"{%d}\r\n" % len(data) + data
 
 
+def command_of(text):
+    """(tag, verb, arguments) of a command; "UID FETCH" is one verb."""
+    tag, _, rest = text.partition(" ")
+    verb, _, arguments = rest.partition(" ")
+    verb = verb.upper()
+    if verb == "UID":
+        second, _, arguments = arguments.partition(" ")
+        verb = f"UID {second.upper()}"
+    return tag, verb, arguments
+
+
 class Imap:
     """A server that behaves, but where a case says otherwise.
 
@@ -176,13 +187,7 @@ class Imap:
         line.send(self.text("GREETING", line))
         signed_in = False
         while True:
-            command = line.line()
-            tag, _, rest = command.partition(" ")
-            verb, _, arguments = rest.partition(" ")
-            verb = verb.upper()
-            if verb == "UID":
-                second, _, arguments = arguments.partition(" ")
-                verb = f"UID {second.upper()}"
+            tag, verb, arguments = command_of(line.line())
             name = verb if signed_in else verb + "0"
             self.said.append(name)
             if name == "AUTHENTICATE0" and " " not in arguments:

@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "hostile"))
-from imap import Folder, Imap, literal  # noqa: E402
+from imap import Folder, Imap, command_of, literal  # noqa: E402
 
 HANG = "hang up"
 NO, INUSE = "NO [UNAVAILABLE] Not just now", "NO [INUSE] Somebody else is there"
@@ -248,12 +248,7 @@ class ImapLine(Imap):
             tag, self.login = self.login, None
             self.log_in(tag, text)
             return
-        tag, _, rest = text.partition(" ")
-        verb, _, arguments = rest.partition(" ")
-        verb = verb.upper()
-        if verb == "UID":
-            second, _, arguments = arguments.partition(" ")
-            verb = f"UID {second.upper()}"
+        tag, verb, arguments = command_of(text)
         self.world.step(verb)
         size = re.search(r"\{(\d+)(\+?)\}$", arguments)
         if verb == "AUTHENTICATE":

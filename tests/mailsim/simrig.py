@@ -30,11 +30,7 @@ class Mailsim:
         self.control = Lines(self.about["control"])
 
     def ask(self, do, /, **more):
-        self.control.say(do=do, **more)
-        answer = self.control.hear()
-        if not answer["ok"]:
-            raise RuntimeError(f"{do}: {answer['error']}")
-        return answer
+        return self.control.ask(do, **more)
 
     def end(self):
         self.control.close()

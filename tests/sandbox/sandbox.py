@@ -30,6 +30,14 @@ class Lines:
             raise EOFError("the sandbox closed the socket")
         return json.loads(line)
 
+    def ask(self, do, /, **more):
+        """A command that is to succeed."""
+        self.say(do=do, **more)
+        answer = self.hear()
+        if not answer["ok"]:
+            raise RuntimeError(f"{do}: {answer['error']}")
+        return answer
+
     def silent(self, seconds):
         """True if nothing is said for so long; only while nothing is left unheard."""
         return not select.select([self.socket], [], [], seconds)[0]
@@ -69,12 +77,7 @@ class Sandbox:
             raise RuntimeError(f"the sandbox ended with {status}")
 
     def ask(self, do, /, **more):
-        """A command that is to succeed."""
-        self.control.say(do=do, **more)
-        answer = self.control.hear()
-        if not answer["ok"]:
-            raise RuntimeError(f"{do}: {answer['error']}")
-        return answer
+        return self.control.ask(do, **more)
 
     def refused(self, do, **more):
         """A command that is not to; returns the error."""

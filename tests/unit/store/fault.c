@@ -48,6 +48,13 @@ static void on_fatal(void *arg, int error)
     told->error = error;
 }
 
+static void open_told(struct help *help, struct told *told)
+{
+    help_init(help);
+    help_open(help);
+    store_fatal(help->store, on_fatal, told);
+}
+
 static void expect_eio(void *arg, int status)
 {
     struct told *told = arg;
@@ -96,9 +103,7 @@ static void test_eio(void **state)
     struct help help;
 
     (void)state;
-    help_init(&help);
-    help_open(&help);
-    store_fatal(help.store, on_fatal, &told);
+    open_told(&help, &told);
     assert_int_equal(help_run(&help, apply_person, &id), 0);
     atomic_store(&sync_error, EIO);
     for (int i = 0; i < 5; i++)
@@ -124,9 +129,7 @@ static void test_disk_full(void **state)
     struct help help;
 
     (void)state;
-    help_init(&help);
-    help_open(&help);
-    store_fatal(help.store, on_fatal, &told);
+    open_told(&help, &told);
     atomic_store(&sync_error, ENOSPC);
     assert_int_equal(help_run(&help, apply_person, &id), -ENOSPC);
     atomic_store(&sync_error, 0);
@@ -145,9 +148,7 @@ static void test_disk_full_at_the_last_page(void **state)
     struct help help;
 
     (void)state;
-    help_init(&help);
-    help_open(&help);
-    store_fatal(help.store, on_fatal, &told);
+    open_told(&help, &told);
     assert_int_equal(help_run(&help, apply_person, &id), 0);
     atomic_store(&meta_error, ENOSPC);
     assert_int_equal(help_run(&help, apply_person, &lost), -EIO);

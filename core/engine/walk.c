@@ -184,7 +184,6 @@ void walk_start(struct engine *engine, uint64_t campaign)
 {
     struct walk *walk = mem_new(sizeof(*walk));
 
-    list_init(&walk->node);
     walk->engine = engine;
     walk->campaign = campaign;
     engine_submit(engine, walk_apply, walk_done, walk);

@@ -426,6 +426,7 @@ static void refresh_start(void *arg)
 
 /* -- the source ---------------------------------------------------------------------------- */
 
+/* A provisional one can't be renewed: where it is refused, that stands. */
 static bool is_good(const struct account *account)
 {
     return account->access && (account->provisional || account->good_until > clock_wall());
@@ -455,7 +456,6 @@ void grant_give(void *arg, uint64_t mailbox, const char *refused, credential_got
     else
         account->waiters = waiter;
     account->last = waiter;
-    /* a provisional one can't be renewed: let the 401 stand */
     if (refused && account->access && strcmp(refused, account->access) == 0)
         account->good_until = 0;
     if (account->refreshing)

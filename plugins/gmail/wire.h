@@ -4,8 +4,8 @@
  * they can't be read. uint64 and int64 travel as decimal strings; numbers are taken too. */
 #ifndef GMAIL_WIRE_H
 #define GMAIL_WIRE_H
-#include "report.h"
 #include "headers.h"
+#include "report.h"
 #include "text.h"
 #include "times.h"
 

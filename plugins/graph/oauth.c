@@ -2,6 +2,7 @@
 #include "graph.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { URL_MAX = 600 };
@@ -32,12 +33,10 @@ static const char *const *scopes_of(const struct rider_host *host, enum rider_ac
 static const char *endpoint(const struct rider_host *host, const char *key, const char *tenant,
                             const char *path, char url[URL_MAX])
 {
-    const char *login = config_text(host, "login_url", "https://login.microsoftonline.com");
-    size_t len = strlen(login);
+    char *login = config_url(host, "login_url", "https://login.microsoftonline.com");
 
-    while (len && login[len - 1] == '/')
-        len--;
-    snprintf(url, URL_MAX, "%.*s/%s%s", (int)len, login, tenant, path);
+    snprintf(url, URL_MAX, "%s/%s%s", login, tenant, path);
+    free(login);
     return config_text(host, key, url);
 }
 

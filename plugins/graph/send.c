@@ -86,10 +86,9 @@ static void got_sent(struct graph_job *job, const struct rider_http_response *re
 
     if (!graph_ok(response)) {
         graph_job_fail_with(job, response);
-    } else if (response->status !=
-               202) { /* a proxy's page, say: nobody took the mail, or Graph did */
-        graph_job_broken(job);
-    } else if (!it->id) { /* straight: `find` learns the rest, where it may look at all */
+    } else if (response->status != 202) {
+        graph_job_broken(job); /* a proxy's page, say: nobody took the mail, or Graph did */
+    } else if (!it->id) {      /* straight: `find` learns the rest, where it may look at all */
         finish(it, RIDER_IS_SENT, !it->readable);
     } else {
         job->hurry = hurry_identity;

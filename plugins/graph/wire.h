@@ -4,8 +4,8 @@
  * -1 when they can't be read. */
 #ifndef GRAPH_WIRE_H
 #define GRAPH_WIRE_H
-#include "report.h"
 #include "headers.h"
+#include "report.h"
 #include "text.h"
 #include "times.h"
 

@@ -51,36 +51,56 @@ static bool is_to(const struct mail_headers *headers, const char *key)
     return sought.found;
 }
 
-/* Whether this message may still be sent, as far as the store knows. */
-static bool is_open(int found, const struct message *message, const struct enrolment *enrolment)
+/* Of a series, one that stands in Sent proves those before it: a step goes out only after the one
+ * before was sent. They are taken first, so that none is ever missing between two; what is in Sent
+ * of them, if it still is, is met by itself and gives them their identity (answer.c). */
+struct sight {
+    struct listing *listing;
+    const struct mail_item *item;
+    const struct mail_headers *headers;
+    struct message_ref ref; /* of the mail itself */
+};
+
+/* What the store has of the message; -EALREADY: nothing is to be learned of it here. */
+static int open_state(const struct sight *sight, int found, const struct message *message,
+                      const struct enrolment *enrolment)
 {
-    if (found == 0 && message->state == MESSAGE_UNCERTAIN)
-        return true;
-    if (enrolment->status != ENROLMENT_ACTIVE && enrolment->status != ENROLMENT_WAITING)
-        return false;
-    return found == -ENOENT || message->state == MESSAGE_PLANNED;
+    if (found == -ENOENT)
+        return enrolment->status == ENROLMENT_FAILED ? -EALREADY : MESSAGE_PLANNED;
+    switch (message->state) {
+    case MESSAGE_PLANNED:
+    case MESSAGE_STOPPED:
+        return MESSAGE_PLANNED;
+    case MESSAGE_UNCERTAIN:
+        return MESSAGE_UNCERTAIN;
+    case MESSAGE_INTENDED:
+    case MESSAGE_STAGED: /* seen itself, it is left to reconcile, which asks for it */
+        return message->step == sight->ref.step ? -EALREADY : MESSAGE_INTENDED;
+    default:
+        return -EALREADY;
+    }
 }
 
-static void fill(struct message *message, struct message_ref ref, const struct listing *listing,
-                 const struct mail_item *item, const struct mail_headers *headers,
+static void fill(struct message *message, struct message_ref ref, const struct sight *sight,
                  const struct enrolment *enrolment, const char *to)
 {
-    auto_free char *subject = mail_header(headers, "subject", 0);
+    const struct mail_item *item = sight->item;
+    auto_free char *subject = mail_header(sight->headers, "subject", 0);
     char token[48];
 
-    seal_token(listing->engine->options.seal, ref.enrolment, ref.step, token);
+    seal_token(sight->listing->engine->options.seal, ref.enrolment, ref.step, token);
     message->enrolment = ref.enrolment;
     message->step = ref.step;
     message->campaign = enrolment->campaign;
     message->person = enrolment->person;
-    message->mailbox = listing->mailbox;
+    message->mailbox = sight->listing->mailbox;
     message->state = MESSAGE_INTENDED;
     message->attempt++;
     message->minted_at = message->ended_at = item->received;
     if (!message->first_minted_at)
         message->first_minted_at = item->received;
     free(message->from);
-    message->from = mail_header_from(headers);
+    message->from = mail_header_from(sight->headers);
     mem_str_set(&message->to, to);
     free(message->message_id);
     message->message_id = mem_printf("%s@%s", token,
@@ -92,22 +112,23 @@ static void fill(struct message *message, struct message_ref ref, const struct l
     message->base_subject = mail_subject_base(subject ? subject : "");
 }
 
-/* As though it had been minted here and found in Sent. */
-static int take(struct store_txn *txn, struct listing *listing, const struct mail_item *item,
-                const struct mail_headers *headers, struct message_ref ref)
+/* As though it had been found in Sent. */
+static int take(struct store_txn *txn, const struct sight *sight, struct message_ref ref)
 {
-    const char *id = mail_header_raw(headers, "message-id", 0);
-    auto_free char *message_id = mail_id_bare(id);
-    struct outcome outcome = {.engine = listing->engine,
-                              .ref = ref,
-                              .verdict = OUTCOME_SENT,
-                              .now = listing->began,
-                              .provider_id = item->provider_id,
-                              .thread_id = item->thread_id,
-                              .message_id = message_id,
-                              .final = message_id != NULL};
-    int r = outcome_apply(txn, &outcome);
+    struct listing *listing = sight->listing;
+    auto_free char *message_id = NULL;
+    struct outcome outcome = {
+        .engine = listing->engine, .ref = ref, .verdict = OUTCOME_SENT, .now = listing->began};
+    int r;
 
+    if (ref.step == sight->ref.step) {
+        outcome.provider_id = sight->item->provider_id;
+        outcome.thread_id = sight->item->thread_id;
+        outcome.message_id = message_id =
+            mail_id_bare(mail_header_raw(sight->headers, "message-id", 0));
+        outcome.final = message_id != NULL;
+    }
+    r = outcome_apply(txn, &outcome);
     if (r == 0) {
         listing->adopted++;
         listing->work = listing->work || outcome.work_at < INT64_MAX;
@@ -117,43 +138,64 @@ static int take(struct store_txn *txn, struct listing *listing, const struct mai
     return r;
 }
 
-static int adopt(struct store_txn *txn, struct listing *listing, const struct mail_item *item,
-                 const struct mail_headers *headers, struct message_ref ref)
+/* One step, which was sent. */
+static int adopt_step(struct store_txn *txn, const struct sight *sight, struct message_ref ref,
+                      const char *to)
+{
+    auto_record(enrolment) enrolment = {0};
+    auto_record(message) message = {0};
+    int found, state, r = store_enrolment_get(txn, ref.enrolment, &enrolment);
+
+    if (r < 0)
+        return r;
+    found = store_message_get(txn, ref.enrolment, ref.step, &message);
+    if (found < 0 && found != -ENOENT)
+        return found;
+    state = open_state(sight, found, &message, &enrolment);
+    if (state < 0)
+        return 0;
+    if (state == MESSAGE_PLANNED) {
+        bool stopped =
+            found == 0 ? message.state == MESSAGE_STOPPED : enrolment.status == ENROLMENT_STOPPED;
+
+        fill(&message, ref, sight, &enrolment, to);
+        r = store_message_put(txn, &message);
+        if (r == 0)
+            r = counts_move(txn, message.campaign, stopped ? COUNT(stopped) : COUNT(planned),
+                            COUNT(intended), 1);
+    }
+    return r < 0 ? r : take(txn, sight, ref);
+}
+
+static int adopt(struct store_txn *txn, const struct sight *sight)
 {
     auto_record(enrolment) enrolment = {0};
     auto_record(person) person = {0};
-    auto_record(message) message = {0};
-    int found, r = store_enrolment_get(txn, ref.enrolment, &enrolment);
+    struct message_ref ref = sight->ref;
+    int r = store_enrolment_get(txn, ref.enrolment, &enrolment);
 
     if (r == 0)
         r = store_person_get(txn, enrolment.person, &person);
     if (r < 0)
         return r == -ENOENT ? 0 : r; /* newer than the copy, or erased */
-    found = store_message_get(txn, ref.enrolment, ref.step, &message);
-    if (found < 0 && found != -ENOENT)
-        return found;
-    if (ref.step >= enrolment.steps || !is_open(found, &message, &enrolment) ||
-        !is_to(headers, person.key))
+    if (ref.step >= enrolment.steps || !is_to(sight->headers, person.key))
         return 0;
-    if (found == 0 && message.state == MESSAGE_UNCERTAIN)
-        return take(txn, listing, item, headers, ref);
-
-    fill(&message, ref, listing, item, headers, &enrolment, person.key);
-    r = store_message_put(txn, &message);
-    if (r == 0)
-        r = counts_move(txn, message.campaign, COUNT(planned), COUNT(intended), 1);
-    return r < 0 ? r : take(txn, listing, item, headers, ref);
+    if (enrolment.step < ref.step)
+        ref.step = enrolment.step;
+    for (; r == 0 && ref.step <= sight->ref.step; ref.step++)
+        r = adopt_step(txn, sight, ref, person.key);
+    return r;
 }
 
 int adopt_sent(struct store_txn *txn, struct listing *listing, const struct mail_item *item)
 {
     struct mail_headers headers = {0};
-    struct message_ref ref = {0};
+    struct sight sight = {.listing = listing, .item = item, .headers = &headers};
     int r = 0;
 
     mail_headers_parse(&headers, item->headers.data, item->headers.len);
-    if (sent_ref(listing->engine->options.seal, &headers, &ref))
-        r = adopt(txn, listing, item, &headers, ref);
+    if (sent_ref(listing->engine->options.seal, &headers, &sight.ref))
+        r = adopt(txn, &sight);
     mail_headers_finish(&headers);
     return r;
 }

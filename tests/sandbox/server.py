@@ -255,6 +255,20 @@ class Clock(Case):
         self.assertEqual(clock.hear()["jump"], jump + 1)
         self.assertGreater(time.monotonic() - began, 0.3)
 
+    def test_as_many_jumps_as_asked_for(self):
+        self.box.ask("clock.mode", mode="fast", jumps=2)
+        clock, jump = self.join()
+        for hours in (1, 2):
+            clock.say(idle=True, jump=jump, next=START + hours * 3600000)
+            jump = clock.hear()["jump"]
+        clock.say(idle=True, jump=jump, next=START + 3 * 3600000)
+        self.assertTrue(clock.silent(0.2))
+        self.assertEqual(self.box.ask("clock.now")["mode"], "hold")
+        self.box.ask("clock.mode", mode="fast")  # no end to them
+        for hours in (3, 4, 5):
+            jump = clock.hear()["jump"]
+            clock.say(idle=True, jump=jump, next=START + (hours + 1) * 3600000)
+
     def test_real_time_passing_brings_what_is_due(self):
         self.box.ask("clock.mode", mode="real")
         self.box.ask("echo.at", **{"in": 150, "say": "soon"})

@@ -34,6 +34,7 @@ struct client {
 static struct {
     enum vclock_mode mode;
     int64_t pace, jump, last_jump; /* last_jump: monotonic ms */
+    int64_t jumps;                 /* as many more while fast, then it holds; 0: no end to them */
     struct queue due;
     struct lines *lines;
 } vclock;
@@ -290,8 +291,11 @@ void vclock_quiet(void)
 {
     int64_t target = jump_target();
 
-    if (target != 0 && clock_monotonic() - vclock.last_jump >= vclock.pace)
-        jump_to(target);
+    if (target == 0 || clock_monotonic() - vclock.last_jump < vclock.pace)
+        return;
+    jump_to(target);
+    if (vclock.jumps > 0 && --vclock.jumps == 0)
+        vclock.mode = VCLOCK_HOLD;
 }
 
 static struct json_object *now_answer(void)
@@ -321,6 +325,8 @@ static struct json_object *set_mode(struct json_object *asked)
     if (!json_object_object_get_ex(asked, "mode", &value) ||
         !vclock_mode_parse(json_object_get_string(value), &vclock.mode))
         return control_error("clock.mode: \"mode\" is fast, real or hold");
+    vclock.jumps =
+        json_object_object_get_ex(asked, "jumps", &value) ? json_object_get_int64(value) : 0;
     return now_answer();
 }
 

@@ -5,12 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+void mem_none(void)
+{
+    fputs("postrider: out of memory; stopping, the store is safe\n", stderr);
+    abort();
+}
+
 static void *must(void *data)
 {
-    if (!data) {
-        fputs("postrider: out of memory; stopping, the store is safe\n", stderr);
-        abort();
-    }
+    if (!data)
+        mem_none();
     return data;
 }
 

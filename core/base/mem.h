@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+_Noreturn void mem_none(void);              /* says that there is none, and aborts */
 void *mem_new(size_t size);                 /* zeroed                                     */
 void *mem_array(size_t count, size_t size); /* zeroed, checked for overflow               */
 void *mem_grow(void *old, size_t count, size_t size); /* realloc; what is new is not zeroed */

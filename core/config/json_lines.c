@@ -147,6 +147,8 @@ static int parse(const char *text, size_t len, struct tree *tree, struct mistake
     enum json_tokener_error error;
     int r = 0;
 
+    if (!tokener)
+        mem_none();
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     tree->root = json_tokener_parse_ex(tokener, text, (int)len);
     error = json_tokener_get_error(tokener);

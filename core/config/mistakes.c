@@ -1,6 +1,7 @@
 /* config/mistakes.c: the list of what is wrong, as text and as JSON. */
 #include "config/check.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 
 #include <stdarg.h>
@@ -44,25 +45,20 @@ void mistakes_text(const struct mistakes *mistakes, struct buf *out)
         buf_add_str(out, "and more: set these right first\n");
 }
 
-static void add_text(struct json_object *map, const char *key, const char *text)
-{
-    json_object_object_add(map, key, text ? json_object_new_string(text) : NULL);
-}
-
 struct json_object *mistakes_json(const struct mistakes *mistakes)
 {
-    struct json_object *list = json_object_new_array();
+    struct json_object *list = json_list();
 
     for (size_t i = 0; i < mistakes->count; i++) {
         const struct mistake *m = &mistakes->list[i];
-        struct json_object *map = json_object_new_object();
+        struct json_object *map = json_map();
 
-        add_text(map, "file", m->file);
-        json_object_object_add(map, "line", json_object_new_int(m->line));
-        add_text(map, "path", m->path);
-        add_text(map, "wrong", m->wrong);
-        add_text(map, "right", m->right);
-        json_object_array_add(list, map);
+        json_text(map, "file", m->file);
+        json_number(map, "line", m->line);
+        json_text(map, "path", m->path);
+        json_text(map, "wrong", m->wrong);
+        json_text(map, "right", m->right);
+        json_add(list, map);
     }
     return list;
 }

@@ -1,6 +1,7 @@
 /* config/tree.c: builds the tree from libyaml's events, and marks it with lines. */
 #include "config/tree.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/check.h"
@@ -105,13 +106,12 @@ static struct json_object *plain_scalar(const char *text)
         if (strcmp(text, nulls[i]) == 0)
             return NULL;
     if (!strcmp(text, "true") || !strcmp(text, "True") || !strcmp(text, "TRUE"))
-        return json_object_new_boolean(1);
+        return json_truth(1);
     if (!strcmp(text, "false") || !strcmp(text, "False") || !strcmp(text, "FALSE"))
-        return json_object_new_boolean(0);
+        return json_truth(0);
     if (is_number(text, &whole))
-        return whole ? json_object_new_int64(strtoll(text, NULL, 10))
-                     : json_object_new_double_s(strtod(text, NULL), text);
-    return json_object_new_string(text);
+        return whole ? json_integer(strtoll(text, NULL, 10)) : json_fraction(text);
+    return json_string(text);
 }
 
 static int read_scalar(struct reader *reader, const yaml_event_t *event, struct json_object **out)
@@ -130,9 +130,8 @@ static int read_scalar(struct reader *reader, const yaml_event_t *event, struct 
                       "a text can't have a NUL character");
     tree_set_mark(reader->tree, buf_text(&reader->path), line, (int)event->start_mark.column + 1,
                   block ? line + 1 : line);
-    *out = style == YAML_PLAIN_SCALAR_STYLE && !tag
-               ? plain_scalar(text)
-               : json_object_new_string_len(text, (int)event->data.scalar.length);
+    *out = style == YAML_PLAIN_SCALAR_STYLE && !tag ? plain_scalar(text)
+                                                    : json_strn(text, event->data.scalar.length);
     return 0;
 }
 
@@ -160,7 +159,7 @@ static int read_list(struct reader *reader, int depth, struct json_object *list)
         buf_truncate(&reader->path, path);
         if (r < 0)
             return r;
-        json_object_array_add(list, item);
+        json_add(list, item);
     }
 }
 
@@ -212,7 +211,7 @@ static int read_map(struct reader *reader, int depth, struct json_object *map)
         buf_truncate(&reader->path, path);
         if (r < 0)
             return r;
-        json_object_object_add(map, key, value);
+        json_put(map, key, value);
     }
 }
 
@@ -240,7 +239,7 @@ static int read_node(struct reader *reader, const yaml_event_t *event, int depth
         return refuse(reader, event->start_mark, "at most 32 levels", "nested too deep");
     tree_set_mark(reader->tree, buf_text(&reader->path), line_of(event->start_mark),
                   (int)event->start_mark.column + 1, line_of(event->start_mark));
-    node = map ? json_object_new_object() : json_object_new_array();
+    node = map ? json_map() : json_list();
     r = map ? read_map(reader, depth + 1, node) : read_list(reader, depth + 1, node);
     if (r < 0)
         json_object_put(node);

@@ -1,11 +1,11 @@
 /* control/api_campaigns.c: /v1/campaigns: create, edit, start, pause, remove, preview, people. */
+#include "base/json.h"
 #include "base/mem.h"
 #include "control/internal.h"
 #include "engine/engine.h"
 #include "store/store.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <string.h>
 
 enum { PREVIEW_DEFAULT = 50 };
@@ -52,12 +52,12 @@ static void list_campaigns(struct exchange *exchange)
         return;
     ids = mem_array(limit, sizeof(*ids));
     count = campaign_ids(exchange->control->options.store, &after, limit, ids);
-    list = json_object_new_array();
+    list = json_list();
     for (size_t i = 0; i < count; i++) {
         auto_buf struct buf text = {0};
 
         if (engine_campaign_json(exchange->control->options.engine, ids[i], &text) == 0)
-            json_object_array_add(list, json_of(&text));
+            json_add(list, json_of(&text));
     }
     free(ids);
     answer_list(exchange, "campaigns", list, count == limit ? after : 0);
@@ -227,7 +227,7 @@ static struct json_object *person_json(struct store_txn *txn, const struct enrol
 {
     auto_record(person) person = {0};
     auto_record(mailbox) mailbox = {0};
-    struct json_object *json = json_object_new_object();
+    struct json_object *json = json_map();
 
     store_person_get(txn, enrolment->person, &person);
     store_mailbox_get(txn, enrolment->mailbox, &mailbox);
@@ -254,14 +254,14 @@ static void list_people(struct exchange *exchange)
 
     if (!ask_campaign(exchange, &id) || !ask_page(exchange, &after, &limit))
         return;
-    list = json_object_new_array();
+    list = json_list();
     while (count < limit && (txn || store_read(exchange->control->options.store, &txn) == 0)) {
         auto_record(enrolment) enrolment = {0};
 
         if (store_enrolment_next(txn, id, after, &enrolment) < 0)
             break;
         after = enrolment.id;
-        json_object_array_add(list, person_json(txn, &enrolment));
+        json_add(list, person_json(txn, &enrolment));
         count++;
     }
     answer_list(exchange, "people", list, count == limit ? after : 0);

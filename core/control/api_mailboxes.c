@@ -1,5 +1,6 @@
 /* control/api_mailboxes.c: /v1/mailboxes: add, invite, pause, check, disconnect. */
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "campaign/zones.h"
@@ -12,7 +13,6 @@
 #include "store/store.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <microhttpd.h>
 #include <string.h>
 
@@ -50,12 +50,12 @@ static void list_mailboxes(struct exchange *exchange)
             ids[count++] = after = mailbox.id;
         }
     }
-    list = json_object_new_array();
+    list = json_list();
     for (size_t i = 0; i < count; i++) {
         auto_buf struct buf text = {0};
 
         if (engine_mailbox_json(exchange->control->options.engine, ids[i], &text) == 0)
-            json_object_array_add(list, json_of(&text));
+            json_add(list, json_of(&text));
     }
     free(ids);
     answer_list(exchange, "mailboxes", list, count == limit ? after : 0);
@@ -73,7 +73,7 @@ static void show_mailbox(struct exchange *exchange)
 
 static void give_link(struct exchange *exchange, unsigned status, uint64_t id, const char *link)
 {
-    struct json_object *json = json_object_new_object();
+    struct json_object *json = json_map();
 
     json_number(json, "id", (int64_t)id);
     json_text(json, "link", link);
@@ -170,10 +170,10 @@ static void on_secret(void *arg, int status, uint64_t id, const char *text)
 
     if (!answer_good(exchange, status, text))
         return;
-    json = json_object_new_object();
+    json = json_map();
     json_text(json, "told", told);
     engine_mailbox_json(exchange->control->options.engine, id, &mailbox);
-    json_object_object_add(json, "mailbox", json_of(&mailbox));
+    json_put(json, "mailbox", json_of(&mailbox));
     exchange_give_json(exchange, 200, json);
 }
 
@@ -231,20 +231,20 @@ static void on_found(void *arg, const struct autoconfig_proposal *proposals, siz
 
     if (!exchange_back(exchange))
         return;
-    list = json_object_new_array();
+    list = json_list();
     for (size_t i = 0; i < count; i++) {
-        struct json_object *one = json_object_new_object(), *settings = json_object_new_object();
+        struct json_object *one = json_map(), *settings = json_map();
 
         json_text(one, "source", proposals[i].source);
         json_text(settings, "imap", proposals[i].imap_url);
         json_text(settings, "smtp", proposals[i].smtp_url);
         if (proposals[i].user)
             json_text(settings, "user", proposals[i].user);
-        json_object_object_add(one, "settings", settings);
-        json_object_array_add(list, one);
+        json_put(one, "settings", settings);
+        json_add(list, one);
     }
-    json = json_object_new_object();
-    json_object_object_add(json, "proposals", list);
+    json = json_map();
+    json_put(json, "proposals", list);
     exchange_give_json(exchange, 200, json);
 }
 
@@ -296,7 +296,7 @@ static void on_disconnected(void *arg, int status, uint64_t id, const char *text
 
     if (!answer_good(arg, status, text))
         return;
-    json = json_object_new_object();
+    json = json_map();
     json_number(json, "id", (int64_t)id);
     json_text(json, "told", text);
     exchange_give_json(arg, 200, json);
@@ -316,11 +316,11 @@ static void disconnect(struct exchange *exchange)
 
 static void add_problem(struct json_object *list, const char *what, const char *next)
 {
-    struct json_object *json = json_object_new_object();
+    struct json_object *json = json_map();
 
     json_text(json, "what", what);
     json_text(json, "next", next);
-    json_object_array_add(list, json);
+    json_add(list, json);
 }
 
 static void check_status(struct json_object *list, const struct mailbox *mailbox, bool by_secret)
@@ -380,7 +380,7 @@ static struct json_object *asked_json(const struct mailbox_report *report)
 
     if (report->status == -ENOKEY || report->status == -EINVAL)
         return NULL;
-    json = json_object_new_object();
+    json = json_map();
     json_flag(json, "answered", report->status == 0);
     json_text(json, "said", report->text);
     json_number(json, "took_ms", report->took);
@@ -408,16 +408,16 @@ static void on_checked(void *arg, uint64_t id, const struct mailbox_report *repo
     }
     store_pulse_get(txn, id, &pulse);
     by_secret = mailbox_by_secret(exchange->control->options.mailboxes, mailbox.provider);
-    json = json_object_new_object();
-    list = json_object_new_array();
+    json = json_map();
+    list = json_list();
     check_status(list, &mailbox, by_secret);
     if (report->status < 0 && report->status != -ENOKEY && mailbox.status == MAILBOX_ACTIVE)
         add_problem(list, report->text, "it is asked again all the time; see the daemon's log");
     check_pulse(list, &mailbox, &pulse, exchange->control->options.config->poll);
     json_flag(json, "ok", json_object_array_length(list) == 0);
-    json_object_object_add(json, "problems", list);
-    json_object_object_add(json, "asked", asked_json(report));
-    json_object_object_add(json, "mailbox", json_of(&text));
+    json_put(json, "problems", list);
+    json_put(json, "asked", asked_json(report));
+    json_put(json, "mailbox", json_of(&text));
     exchange_give_json(exchange, 200, json);
 }
 

@@ -1,4 +1,5 @@
 /* control/api_people.c: /v1/people, /v1/suppressions, /v1/explain, /v1/messages. */
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "control/internal.h"
@@ -7,7 +8,6 @@
 #include "store/store.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,8 +46,8 @@ static struct json_object *enrolment_json(struct store_txn *txn, uint64_t id)
     if (store_enrolment_get(txn, id, &enrolment) < 0)
         return NULL;
     store_campaign_get(txn, enrolment.campaign, &campaign);
-    json = json_object_new_object();
-    fields = json_object_new_object();
+    json = json_map();
+    fields = json_map();
     json_number(json, "enrolment", (int64_t)id);
     json_text(json, "campaign", campaign.name);
     json_text(json, "status", word_enrolment(enrolment.status));
@@ -57,7 +57,7 @@ static struct json_object *enrolment_json(struct store_txn *txn, uint64_t id)
     words_marks(json, "marks", enrolment.marks);
     for (size_t i = 0; i < enrolment.field_count; i++)
         json_text(fields, enrolment.fields[i].name, enrolment.fields[i].value);
-    json_object_object_add(json, "fields", fields);
+    json_put(json, "fields", fields);
     return json;
 }
 
@@ -76,8 +76,8 @@ static void show_person(struct exchange *exchange)
         unknown_person(exchange);
         return;
     }
-    json = json_object_new_object();
-    list = json_object_new_array();
+    json = json_map();
+    list = json_list();
     json_text(json, "address", person.address);
     json_time(json, "created_at", person.created_at);
     json_time(json, "answered_at", person.answered_at);
@@ -91,9 +91,9 @@ static void show_person(struct exchange *exchange)
         struct json_object *enrolment = enrolment_json(txn, person.enrolments[i]);
 
         if (enrolment)
-            json_object_array_add(list, enrolment);
+            json_add(list, enrolment);
     }
-    json_object_object_add(json, "campaigns", list);
+    json_put(json, "campaigns", list);
     exchange_give_json(exchange, 200, json);
 }
 
@@ -136,7 +136,7 @@ static void list_suppressions(struct exchange *exchange)
     if (!read_after(exchange, at, &after) ||
         !exchange_number(exchange, "limit", LIST_DEFAULT, LIST_MAX, &limit))
         return;
-    list = json_object_new_array();
+    list = json_list();
     while (count < limit && (txn || store_read(exchange->control->options.store, &txn) == 0)) {
         auto_record(suppression) suppression = {0};
         auto_free char *what = NULL;
@@ -149,16 +149,16 @@ static void list_suppressions(struct exchange *exchange)
         if (suppression.text)
             what = mem_printf("%s%s", suppression.kind == SUPPRESS_DOMAIN ? "@" : "",
                               suppression.text);
-        one = json_object_new_object();
+        one = json_map();
         json_text(one, "what", what); /* null: the person was erased */
         json_text(one, "why", suppression.why);
         json_time(one, "at", suppression.at);
-        json_object_array_add(list, one);
+        json_add(list, one);
     }
     if (count == limit)
         text_hex(&next, at, sizeof(at));
-    json = json_object_new_object();
-    json_object_object_add(json, "suppressions", list);
+    json = json_map();
+    json_put(json, "suppressions", list);
     json_text(json, "next", next.len ? buf_text(&next) : NULL);
     exchange_give_json(exchange, 200, json);
 }
@@ -195,7 +195,7 @@ static struct json_object *uncertain_json(struct store_txn *txn, const struct me
     auto_record(mailbox) mailbox = {0};
     auto_free char *name =
         mem_printf("%llu.%u", (unsigned long long)message->enrolment, (unsigned)message->step + 1);
-    struct json_object *json = json_object_new_object();
+    struct json_object *json = json_map();
 
     store_campaign_get(txn, message->campaign, &campaign);
     store_mailbox_get(txn, message->mailbox, &mailbox);
@@ -276,7 +276,7 @@ static void list_messages(struct exchange *exchange)
     if (!asks_uncertain(exchange) || !read_place(exchange, &place) ||
         !exchange_number(exchange, "limit", LIST_DEFAULT, LIST_MAX, &limit))
         return;
-    list = json_object_new_array();
+    list = json_list();
     if (store_read(exchange->control->options.store, &txn) < 0)
         more = false;
     while (more && json_object_array_length(list) < limit && looked++ < LIST_LOOK) {
@@ -285,13 +285,13 @@ static void list_messages(struct exchange *exchange)
         more = next_open(txn, &place);
         if (more && store_message_get(txn, place.ref.enrolment, place.ref.step, &message) == 0 &&
             message.state == MESSAGE_UNCERTAIN)
-            json_object_array_add(list, uncertain_json(txn, &message));
+            json_add(list, uncertain_json(txn, &message));
     }
     if (more)
         next = mem_printf("%llu.%llu.%u", (unsigned long long)place.mailbox,
                           (unsigned long long)place.ref.enrolment, (unsigned)place.ref.step);
-    json = json_object_new_object();
-    json_object_object_add(json, "messages", list);
+    json = json_map();
+    json_put(json, "messages", list);
     json_text(json, "next", next);
     exchange_give_json(exchange, 200, json);
 }

@@ -1,12 +1,12 @@
 /* control/api_providers.c: /v1/providers: what is loaded, and swapping it while the daemon works.
  */
+#include "base/json.h"
 #include "base/mem.h"
 #include "control/internal.h"
 #include "mailbox/mailbox.h"
 #include "provider/provider.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <string.h>
 
 enum { BODY_MAX = 4 * 1024 };
@@ -32,7 +32,7 @@ static void gather_one(void *arg, const struct provider_generation_status *statu
     }
     if (!gather->list)
         return;
-    json = json_object_new_object();
+    json = json_map();
     json_number(json, "generation", status->generation);
     json_text(json, "version", status->version);
     json_text(json, "state", provider_state_name(status->state));
@@ -41,18 +41,18 @@ static void gather_one(void *arg, const struct provider_generation_status *statu
     json_number(json, "timers", (int64_t)status->timers);
     json_number(json, "requests", (int64_t)status->requests);
     json_time(json, "loaded_at", status->loaded_at);
-    json_object_array_add(gather->list, json);
+    json_add(gather->list, json);
 }
 
 static struct json_object *abilities(uint32_t can)
 {
     static const char *const names[] = {"send", "list",   "label",  "read", "stage", "find",
                                         "file", "thread", "report", "look"}; /* by RIDER_CAN_ */
-    struct json_object *list = json_object_new_array();
+    struct json_object *list = json_list();
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (can & 1u << i)
-            json_object_array_add(list, json_object_new_string(names[i]));
+            json_add(list, json_string(names[i]));
     return list;
 }
 
@@ -60,7 +60,7 @@ static struct json_object *abilities(uint32_t can)
 static struct json_object *mailbox_settings_of(struct provider_set *set,
                                                const struct provider_about *about)
 {
-    struct json_object *list = json_object_new_array();
+    struct json_object *list = json_list();
 
     for (size_t i = 0; about->settings && about->settings[i]; i++) {
         const struct rider_setting *setting = about->settings[i];
@@ -68,12 +68,12 @@ static struct json_object *mailbox_settings_of(struct provider_set *set,
 
         if (!RIDER_REACHES(setting, of_mailbox) || !setting->of_mailbox || setting->secret)
             continue;
-        json = json_object_new_object();
+        json = json_map();
         json_text(json, "key", setting->key);
         json_text(json, "label", setting->label);
         json_text(json, "fallback", provider_setting(set, about->name, setting->key));
         json_flag(json, "required", setting->required);
-        json_object_array_add(list, json);
+        json_add(list, json);
     }
     return list;
 }
@@ -88,7 +88,7 @@ static struct json_object *admin_links(const struct control *control, const char
         auto_free char *link = mailbox_admin_link(control->options.mailboxes, name, access, 0);
 
         if (link && !json)
-            json = json_object_new_object();
+            json = json_map();
         if (link)
             json_text(json, words[access - RIDER_ACCESS_SEND], link);
     }
@@ -100,7 +100,7 @@ static struct json_object *provider_json(const struct control *control, const ch
 {
     struct provider_set *set = control->options.providers;
     bool by_secret = mailbox_by_secret(control->options.mailboxes, name);
-    struct gather gather = {.name = name, .list = json_object_new_array()};
+    struct gather gather = {.name = name, .list = json_list()};
     struct provider_about about;
     struct json_object *json;
 
@@ -109,33 +109,32 @@ static struct json_object *provider_json(const struct control *control, const ch
         return NULL;
     }
     provider_set_status(set, gather_one, &gather);
-    json = json_object_new_object();
+    json = json_map();
     json_text(json, "name", about.name);
     json_text(json, "id", about.id);
     json_text(json, "title", about.title);
     json_text(json, "version", about.version);
     json_number(json, "generation", gather.generation);
-    json_object_object_add(json, "can", abilities(about.can));
+    json_put(json, "can", abilities(about.can));
     json_number(json, "settle_ms", about.settle);
     json_text(json, "sign_in", by_secret ? "secret" : "oauth");
-    json_object_object_add(json, "mailbox_settings",
-                           by_secret ? mailbox_settings_of(set, &about) : json_object_new_array());
-    json_object_object_add(json, "admin_links", admin_links(control, name));
-    json_object_object_add(json, "generations", gather.list);
+    json_put(json, "mailbox_settings", by_secret ? mailbox_settings_of(set, &about) : json_list());
+    json_put(json, "admin_links", admin_links(control, name));
+    json_put(json, "generations", gather.list);
     return json;
 }
 
 static void list_providers(struct exchange *exchange)
 {
     struct provider_set *set = exchange->control->options.providers;
-    struct json_object *list = json_object_new_array();
+    struct json_object *list = json_list();
     const char *name;
 
     for (size_t i = 0; (name = provider_name_at(set, i)); i++) {
         struct json_object *json = provider_json(exchange->control, name);
 
         if (json)
-            json_object_array_add(list, json);
+            json_add(list, json);
     }
     answer_list(exchange, "providers", list, 0);
 }
@@ -162,11 +161,11 @@ static void show_provider(struct exchange *exchange)
 
 static void add_generation(struct json_object *to, const char *key, const struct gather *gather)
 {
-    struct json_object *json = json_object_new_object();
+    struct json_object *json = json_map();
 
     json_number(json, "generation", gather->generation);
     json_text(json, "version", gather->version);
-    json_object_object_add(to, key, json);
+    json_put(to, key, json);
 }
 
 static void do_reload(struct exchange *exchange, bool accept_origins)
@@ -188,7 +187,7 @@ static void do_reload(struct exchange *exchange, bool accept_origins)
         return;
     }
     provider_set_status(set, gather_one, &after);
-    json = json_object_new_object();
+    json = json_map();
     json_text(json, "provider", name);
     add_generation(json, "old", &before);
     add_generation(json, "new", &after);

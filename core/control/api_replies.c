@@ -1,4 +1,5 @@
 /* control/api_replies.c: /v1/replies: who answered, and on what evidence we say so. */
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "control/internal.h"
@@ -7,23 +8,22 @@
 #include "store/store.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <string.h>
 
 enum { BODY_MAX = 4 * 1024 };
 
 static void add_evidence(struct json_object *to, const struct reply *reply)
 {
-    struct json_object *list = json_object_new_array();
+    struct json_object *list = json_list();
 
     for (size_t i = 0; i < reply->evidence_count; i++) {
-        struct json_object *one = json_object_new_object();
+        struct json_object *one = json_map();
 
         json_text(one, "kind", match_evidence_name((enum match_evidence)reply->evidence[i].kind));
         json_text(one, "text", reply->evidence[i].text);
-        json_object_array_add(list, one);
+        json_add(list, one);
     }
-    json_object_object_add(to, "evidence", list);
+    json_put(to, "evidence", list);
 }
 
 static struct json_object *reply_json(struct store_txn *txn, const struct reply *reply)
@@ -31,7 +31,7 @@ static struct json_object *reply_json(struct store_txn *txn, const struct reply 
     auto_record(campaign) campaign = {0};
     auto_record(mailbox) mailbox = {0};
     auto_record(person) person = {0};
-    struct json_object *json = json_object_new_object();
+    struct json_object *json = json_map();
 
     store_campaign_get(txn, reply->campaign, &campaign);
     store_mailbox_get(txn, reply->mailbox, &mailbox);
@@ -80,7 +80,7 @@ static void list_replies(struct exchange *exchange)
 
     if (!asked_campaign(exchange, &campaign) || !ask_page(exchange, &after, &limit))
         return;
-    list = json_object_new_array();
+    list = json_list();
     if (store_read(exchange->control->options.store, &txn) < 0)
         more = false;
     while (more && json_object_array_length(list) < limit && looked++ < LIST_LOOK) {
@@ -91,7 +91,7 @@ static void list_replies(struct exchange *exchange)
             break;
         after = reply.id;
         if (!campaign || reply.campaign == campaign)
-            json_object_array_add(list, reply_json(txn, &reply));
+            json_add(list, reply_json(txn, &reply));
     }
     answer_list(exchange, "replies", list, more ? after : 0);
 }

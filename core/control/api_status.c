@@ -1,5 +1,6 @@
 /* control/api_status.c: /v1/status, /v1/audit, /v1/reload, /metrics, and the description of it all.
  */
+#include "base/json.h"
 #include "base/mem.h"
 #include "control/internal.h"
 #include "control/metrics.h"
@@ -9,7 +10,6 @@
 #include "provider/provider.h"
 #include "store/store.h"
 
-#include <json-c/json.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,7 +26,7 @@ static void count_up(struct json_object *json, const char *key)
 
 static struct json_object *mailboxes_by_status(struct store_txn *txn)
 {
-    struct json_object *json = json_object_new_object();
+    struct json_object *json = json_map();
     uint64_t after = 0;
 
     for (size_t i = 0; i < LIST_LOOK; i++) {
@@ -42,7 +42,7 @@ static struct json_object *mailboxes_by_status(struct store_txn *txn)
 
 static struct json_object *campaigns_by_status(struct store_txn *txn)
 {
-    struct json_object *json = json_object_new_object();
+    struct json_object *json = json_map();
     uint64_t after = 0;
 
     for (size_t i = 0; i < LIST_LOOK; i++) {
@@ -59,11 +59,11 @@ static struct json_object *campaigns_by_status(struct store_txn *txn)
 
 static struct json_object *provider_names(struct provider_set *set)
 {
-    struct json_object *list = json_object_new_array();
+    struct json_object *list = json_list();
     const char *name;
 
     for (size_t i = 0; (name = provider_name_at(set, i)); i++)
-        json_object_array_add(list, json_object_new_string(name));
+        json_add(list, json_string(name));
     return list;
 }
 
@@ -83,9 +83,9 @@ static void status(struct exchange *exchange)
     }
     json_number(json, "pid", getpid());
     json_text(json, "base_url", options->base_url);
-    json_object_object_add(json, "mailboxes", mailboxes_by_status(txn));
-    json_object_object_add(json, "campaigns", campaigns_by_status(txn));
-    json_object_object_add(json, "providers", provider_names(options->providers));
+    json_put(json, "mailboxes", mailboxes_by_status(txn));
+    json_put(json, "campaigns", campaigns_by_status(txn));
+    json_put(json, "providers", provider_names(options->providers));
     exchange_give_json(exchange, 200, json);
 }
 
@@ -98,7 +98,7 @@ static void audit(struct exchange *exchange)
 
     if (!ask_page(exchange, &after, &limit))
         return;
-    list = json_object_new_array();
+    list = json_list();
     while (count < limit && (txn || store_read(exchange->control->options.store, &txn) == 0)) {
         auto_record(audit) line = {0};
         struct json_object *json;
@@ -107,13 +107,13 @@ static void audit(struct exchange *exchange)
             break;
         after = line.id;
         count++;
-        json = json_object_new_object();
+        json = json_map();
         json_number(json, "id", (int64_t)line.id);
         json_time(json, "at", line.at);
         json_text(json, "verb", line.verb);
         json_text(json, "object", line.object);
         json_text(json, "detail", line.detail);
-        json_object_array_add(list, json);
+        json_add(list, json);
     }
     answer_list(exchange, "audit", list, count == limit ? after : 0);
 }
@@ -135,7 +135,7 @@ static void reload(struct exchange *exchange)
         exchange_fail(exchange, r, "not everything was reloaded", buf_text(&error), NULL);
         return;
     }
-    json = json_object_new_object();
+    json = json_map();
     json_flag(json, "done", true);
     exchange_give_json(exchange, 200, json);
 }

@@ -1,4 +1,5 @@
 /* control/ask.c: what handlers ask of a request, and how they answer when it is not there. */
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "control/internal.h"
@@ -6,7 +7,6 @@
 #include "store/store.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,9 +79,9 @@ bool ask_page(struct exchange *exchange, uint64_t *after_r, size_t *limit_r)
 void answer_list(struct exchange *exchange, const char *name, struct json_object *list,
                  uint64_t next)
 {
-    struct json_object *json = json_object_new_object();
+    struct json_object *json = json_map();
 
-    json_object_object_add(json, name, list);
+    json_put(json, name, list);
     json_number(json, "next", (int64_t)next);
     exchange_give_json(exchange, 200, json);
 }
@@ -161,7 +161,7 @@ void answer_done(void *arg, int status, uint64_t id, const char *text)
     (void)id;
     if (!answer_good(exchange, status, text))
         return;
-    json = json_object_new_object();
+    json = json_map();
     json_flag(json, "done", true);
     exchange_give_json(exchange, 200, json);
 }

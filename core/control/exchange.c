@@ -1,13 +1,13 @@
 /* control/exchange.c: a request while it waits for its answer, and how answers are worded. */
 #include "control/exchange.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "control/listener.h"
 #include "engine/engine.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <microhttpd.h>
 #include <string.h>
 
@@ -119,8 +119,7 @@ void exchange_give_json(struct exchange *exchange, unsigned status, struct json_
 {
     struct buf out = {0};
 
-    buf_add_str(&out, json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN |
-                                                               JSON_C_TO_STRING_NOSLASHESCAPE));
+    json_write(json, &out);
     json_object_put(json);
     exchange_give(exchange, status, &out);
 }
@@ -140,19 +139,18 @@ static const char *last_clause(const char *why)
 void exchange_refuse(struct exchange *exchange, unsigned status, const char *what, const char *why,
                      const char *next)
 {
-    struct json_object *json = json_object_new_object(), *error = json_object_new_object();
+    struct json_object *json = json_map(), *error = json_map();
     const char *clause = next ? NULL : last_clause(why);
     size_t len = clause ? (size_t)(clause - why) : strlen(why);
 
     while (len && why[len - 1] == '\n')
         len--;
-    json_object_object_add(error, "what", json_object_new_string(what));
-    json_object_object_add(error, "why", json_object_new_string_len(why, (int)len));
+    json_text(error, "what", what);
+    json_put(error, "why", json_strn(why, len));
     if (clause)
         next = clause + 2;
-    json_object_object_add(error, "next",
-                           json_object_new_string(next ? next : "correct that and try again"));
-    json_object_object_add(json, "error", error);
+    json_put(error, "next", json_string(next ? next : "correct that and try again"));
+    json_put(json, "error", error);
     exchange_give_json(exchange, status, json);
 }
 

@@ -53,13 +53,8 @@ bool ask_page(struct exchange *exchange, uint64_t *after_r, size_t *limit_r);
 void answer_list(struct exchange *exchange, const char *name, struct json_object *list,
                  uint64_t next);
 /* A text that is JSON, as a value. */
-struct json_object *json_of(const struct buf *text);
 
 /* -- JSON (json.c) -------------------------------------------------------------------------- */
-void json_text(struct json_object *to, const char *key, const char *text); /* NULL: null */
-void json_number(struct json_object *to, const char *key, int64_t value);
-void json_flag(struct json_object *to, const char *key, bool value);
-void json_time(struct json_object *to, const char *key, int64_t ms); /* 0 and never: null */
 
 /* -- words for what records keep as numbers ------------------------------------------------- */
 const char *word_campaign(int32_t status);

@@ -1,36 +1,8 @@
-/* control/json.c: values into JSON, and the words for them. */
+/* control/json.c: the words for values, and lists of them. */
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "control/internal.h"
-
-#include <json-c/json.h>
-
-void json_text(struct json_object *to, const char *key, const char *text)
-{
-    json_object_object_add(to, key, text ? json_object_new_string(text) : NULL);
-}
-
-void json_number(struct json_object *to, const char *key, int64_t value)
-{
-    json_object_object_add(to, key, json_object_new_int64(value));
-}
-
-void json_flag(struct json_object *to, const char *key, bool value)
-{
-    json_object_object_add(to, key, json_object_new_boolean(value));
-}
-
-void json_time(struct json_object *to, const char *key, int64_t ms)
-{
-    char text[32];
-
-    json_text(to, key, ms <= 0 || ms == INT64_MAX ? NULL : clock_text(ms, text));
-}
-
-struct json_object *json_of(const struct buf *text)
-{
-    return json_tokener_parse(buf_text(text));
-}
 
 static const char *word(const char *const *words, size_t count, int32_t value)
 {
@@ -73,10 +45,10 @@ void words_marks(struct json_object *to, const char *key, uint32_t marks)
     static const char *const words[] = {"answered",     "auto-replied",    "bounced-hard",
                                         "bounced-soft", "bounced-unknown", "unsubscribed",
                                         "complained",   "interested"};
-    struct json_object *list = json_object_new_array();
+    struct json_object *list = json_list();
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (marks & 1u << i)
-            json_object_array_add(list, json_object_new_string(words[i]));
-    json_object_object_add(to, key, list);
+            json_add(list, json_string(words[i]));
+    json_put(to, key, list);
 }

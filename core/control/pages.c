@@ -1,4 +1,5 @@
 /* control/pages.c: the addresses that owners and candidates can reach; opting out; health. */
+#include "base/json.h"
 #include "control/pages.h"
 
 #include "base/clock.h"
@@ -8,7 +9,6 @@
 #include "seal/seal.h"
 #include "store/store.h"
 
-#include <json-c/json.h>
 #include <string.h>
 
 enum { FORM_MAX = 8 * 1024, NOTICE_MAX = 256 * 1024 };
@@ -109,7 +109,7 @@ void optout_act(struct exchange *exchange)
 static void health(struct exchange *exchange)
 {
     auto_buf struct buf text = {0};
-    struct json_object *status, *frozen, *json = json_object_new_object();
+    struct json_object *status, *frozen, *json = json_map();
     bool good = engine_status_json(exchange->control->options.engine, &text) == 0;
 
     status = good ? json_of(&text) : NULL;

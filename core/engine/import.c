@@ -1,5 +1,6 @@
 /* engine/import.c: people from CSV into a campaign: streamed, by batches, in bounded memory. */
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "campaign/people.h"
 #include "config/csv.h"
@@ -172,18 +173,20 @@ static int batch_apply(struct store_txn *txn, void *arg)
 
 static void import_over(struct engine_import *import)
 {
-    struct json_object *answer = json_object_new_object();
+    struct json_object *answer = json_map();
+    auto_buf struct buf text = {0};
 
     if (import->failed) {
         import->done(import->done_arg, -EINVAL, import->campaign, buf_text(&import->error));
     } else {
-        json_object_object_add(answer, "rows", json_object_new_uint64(import->rows));
-        json_object_object_add(answer, "enrolled", json_object_new_uint64(import->enrolled));
-        json_object_object_add(answer, "known", json_object_new_uint64(import->known));
-        json_object_object_add(answer, "suppressed", json_object_new_uint64(import->suppressed));
-        json_object_object_add(answer, "rejected", json_object_new_uint64(import->rejected));
-        json_object_object_add(answer, "reasons", json_object_get(import->reasons));
-        import->done(import->done_arg, 0, import->campaign, json_object_to_json_string(answer));
+        json_number(answer, "rows", (int64_t)import->rows);
+        json_number(answer, "enrolled", (int64_t)import->enrolled);
+        json_number(answer, "known", (int64_t)import->known);
+        json_number(answer, "suppressed", (int64_t)import->suppressed);
+        json_number(answer, "rejected", (int64_t)import->rejected);
+        json_put(answer, "reasons", json_object_get(import->reasons));
+        json_write(answer, &text);
+        import->done(import->done_arg, 0, import->campaign, buf_text(&text));
         engine_lane_changed(import->engine, import->campaign);
     }
     json_object_put(answer);
@@ -244,10 +247,10 @@ static void reject(struct engine_import *import, size_t row, const char *why)
 
     if (import->rejected++ >= REASONS_MAX)
         return;
-    reason = json_object_new_object();
-    json_object_object_add(reason, "row", json_object_new_uint64(row));
-    json_object_object_add(reason, "why", json_object_new_string(why));
-    json_object_array_add(import->reasons, reason);
+    reason = json_map();
+    json_number(reason, "row", (int64_t)row);
+    json_text(reason, "why", why);
+    json_add(import->reasons, reason);
 }
 
 static void read_header(struct engine_import *import, const struct csv_row *row)
@@ -404,7 +407,7 @@ int engine_import_new(struct engine *engine, uint64_t campaign, void (*drained)(
     import->csv = csv_new();
     import->sequence = sequence;
     import->company = sequence->stop_company;
-    import->reasons = json_object_new_array();
+    import->reasons = json_list();
     import->drained = drained;
     import->drained_arg = arg;
     *import_r = import;

@@ -1,5 +1,6 @@
 /* engine/json.c: what the engine knows, as JSON for the API, the CLI and the pages. */
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "campaign/simulate.h"
 #include "config/daemon.h"
@@ -9,40 +10,20 @@
 #include "match/match.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <string.h>
-
-static void add_text(struct json_object *to, const char *key, const char *text)
-{
-    json_object_object_add(to, key, text ? json_object_new_string(text) : NULL);
-}
-
-static void add_number(struct json_object *to, const char *key, int64_t value)
-{
-    json_object_object_add(to, key, json_object_new_int64(value));
-}
-
-/* RFC 3339; null for never. */
-static void add_time(struct json_object *to, const char *key, int64_t ms)
-{
-    char text[32];
-
-    add_text(to, key, ms <= 0 || ms == INT64_MAX ? NULL : clock_text(ms, text));
-}
 
 static void add_list(struct json_object *to, const char *key, char **list)
 {
-    struct json_object *array = list ? json_object_new_array() : NULL;
+    struct json_object *array = list ? json_list() : NULL;
 
     for (size_t i = 0; list && list[i]; i++)
-        json_object_array_add(array, json_object_new_string(list[i]));
-    json_object_object_add(to, key, array);
+        json_add(array, json_string(list[i]));
+    json_put(to, key, array);
 }
 
 static int give(struct json_object *json, struct buf *out)
 {
-    buf_add_str(out, json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN |
-                                                              JSON_C_TO_STRING_NOSLASHESCAPE));
+    json_write(json, out);
     json_object_put(json);
     return 0;
 }
@@ -70,7 +51,7 @@ static const char *const access_words[] = {NULL, "send", "headers", "full"};
 
 static struct json_object *metrics(const struct campaign_counts *counts)
 {
-    struct json_object *json = json_object_new_object();
+    struct json_object *json = json_map();
     const struct {
         const char *key;
         int64_t value;
@@ -95,22 +76,22 @@ static struct json_object *metrics(const struct campaign_counts *counts)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
-        add_number(json, all[i].key, all[i].value);
+        json_number(json, all[i].key, all[i].value);
     return json;
 }
 
 static void add_senders(struct json_object *json, struct store_txn *txn,
                         const struct campaign *campaign)
 {
-    struct json_object *list = json_object_new_array();
+    struct json_object *list = json_list();
 
     for (size_t i = 0; i < campaign->mailbox_count; i++) {
         auto_record(mailbox) mailbox = {0};
 
         if (store_mailbox_get(txn, campaign->mailboxes[i], &mailbox) == 0)
-            json_object_array_add(list, json_object_new_string(mailbox.address));
+            json_add(list, json_string(mailbox.address));
     }
-    json_object_object_add(json, "mailboxes", list);
+    json_put(json, "mailboxes", list);
 }
 
 int engine_campaign_json(struct engine *engine, uint64_t id, struct buf *out)
@@ -126,16 +107,16 @@ int engine_campaign_json(struct engine *engine, uint64_t id, struct buf *out)
     if (r < 0)
         return r;
     store_counts_get(txn, id, &counts);
-    json = json_object_new_object();
-    add_number(json, "id", (int64_t)id);
-    add_text(json, "name", campaign.name);
-    add_text(json, "status", WORD(campaign_words, campaign.status));
-    add_number(json, "revision", campaign.revision);
-    add_time(json, "created_at", campaign.created_at);
-    add_time(json, "started_at", campaign.started_at);
-    add_number(json, "steps", counts.steps);
+    json = json_map();
+    json_number(json, "id", (int64_t)id);
+    json_text(json, "name", campaign.name);
+    json_text(json, "status", WORD(campaign_words, campaign.status));
+    json_number(json, "revision", campaign.revision);
+    json_time(json, "created_at", campaign.created_at);
+    json_time(json, "started_at", campaign.started_at);
+    json_number(json, "steps", counts.steps);
     add_senders(json, txn, &campaign);
-    json_object_object_add(json, "metrics", metrics(&counts));
+    json_put(json, "metrics", metrics(&counts));
     return give(json, out);
 }
 
@@ -153,11 +134,11 @@ static struct json_object *abilities(uint32_t can)
         {RIDER_CAN_FILE, "file"}, {RIDER_CAN_THREAD, "thread"}, {RIDER_CAN_REPORT, "report"},
         {RIDER_CAN_LOOK, "look"}, {RIDER_CAN_FENCE, "fence"},
     };
-    struct json_object *list = json_object_new_array();
+    struct json_object *list = json_list();
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (can & names[i].bit)
-            json_object_array_add(list, json_object_new_string(names[i].name));
+            json_add(list, json_string(names[i].name));
     return list;
 }
 
@@ -169,12 +150,12 @@ static const char *grade(const struct mailbox *mailbox, uint32_t can)
 /* The mailbox's own; takes the list. */
 static void add_settings(struct json_object *json, char **settings)
 {
-    struct json_object *map = json_object_new_object();
+    struct json_object *map = json_map();
 
     for (size_t i = 0; settings && settings[i] && settings[i + 1]; i += 2)
-        add_text(map, settings[i], settings[i + 1]);
+        json_text(map, settings[i], settings[i + 1]);
     mem_strv_free(settings);
-    json_object_object_add(json, "settings", map);
+    json_put(json, "settings", map);
 }
 
 /* How labels come about there, as of the last one; NULL: none was set yet, or not open. */
@@ -212,38 +193,38 @@ int engine_mailbox_json(struct engine *engine, uint64_t id, struct buf *out)
     if (r < 0)
         return r;
     store_pulse_get(txn, id, &pulse);
-    json = json_object_new_object();
-    add_number(json, "id", (int64_t)id);
-    add_text(json, "address", mailbox.address);
-    add_text(json, "provider", mailbox.provider);
-    add_text(json, "sign_in",
-             mailbox_by_secret(engine->options.mailboxes, mailbox.provider) ? "secret" : "oauth");
+    json = json_map();
+    json_number(json, "id", (int64_t)id);
+    json_text(json, "address", mailbox.address);
+    json_text(json, "provider", mailbox.provider);
+    json_text(json, "sign_in",
+              mailbox_by_secret(engine->options.mailboxes, mailbox.provider) ? "secret" : "oauth");
     add_settings(json, mailbox_settings(engine->options.mailboxes, id));
-    add_text(json, "status", mailbox_status_name(mailbox.status));
-    add_text(json, "why", mailbox.why);
+    json_text(json, "status", mailbox_status_name(mailbox.status));
+    json_text(json, "why", mailbox.why);
     if (mailbox.status == MAILBOX_WAITING)
         admin_link =
             mailbox_admin_link(engine->options.mailboxes, mailbox.provider, mailbox.access, id);
-    add_text(json, "admin_link", admin_link);
-    add_text(json, "access", WORD(access_words, mailbox.access));
-    add_text(json, "promise", mailbox.promise == PROMISE_FAST ? "fast" : "strict");
-    add_text(json, "grade", can ? grade(&mailbox, can) : NULL);
-    json_object_object_add(json, "can", abilities(can));
-    add_text(json, "labels", labels_word(box, can));
-    add_text(json, "news", news_word(box, can));
+    json_text(json, "admin_link", admin_link);
+    json_text(json, "access", WORD(access_words, mailbox.access));
+    json_text(json, "promise", mailbox.promise == PROMISE_FAST ? "fast" : "strict");
+    json_text(json, "grade", can ? grade(&mailbox, can) : NULL);
+    json_put(json, "can", abilities(can));
+    json_text(json, "labels", labels_word(box, can));
+    json_text(json, "news", news_word(box, can));
     add_list(json, "granted", mailbox.granted);
-    add_text(json, "name", mailbox.name);
+    json_text(json, "name", mailbox.name);
     add_list(json, "aliases", mailbox.aliases);
-    add_text(json, "zone", mailbox.zone);
-    add_time(json, "connected_at", mailbox.connected_at);
-    add_time(json, "listed_at", pulse.listed_at);
-    add_time(json, "last_sent_at", pulse.last_sent_at);
-    add_number(json, "sent_today",
-               pulse.day == brain_day(&engine->reader, mailbox.zone, clock_wall())
-                   ? (int64_t)pulse.sent_today
-                   : 0);
-    add_time(json, "held_until", box && box->hold_send > clock_wall() ? box->hold_send : 0);
-    add_number(json, "in_flight", box ? (int64_t)box->sending : 0);
+    json_text(json, "zone", mailbox.zone);
+    json_time(json, "connected_at", mailbox.connected_at);
+    json_time(json, "listed_at", pulse.listed_at);
+    json_time(json, "last_sent_at", pulse.last_sent_at);
+    json_number(json, "sent_today",
+                pulse.day == brain_day(&engine->reader, mailbox.zone, clock_wall())
+                    ? (int64_t)pulse.sent_today
+                    : 0);
+    json_time(json, "held_until", box && box->hold_send > clock_wall() ? box->hold_send : 0);
+    json_number(json, "in_flight", box ? (int64_t)box->sending : 0);
     return give(json, out);
 }
 
@@ -252,67 +233,67 @@ int engine_mailbox_json(struct engine *engine, uint64_t id, struct buf *out)
 
 static struct json_object *message_json(const struct message *message)
 {
-    struct json_object *json = json_object_new_object();
+    struct json_object *json = json_map();
 
-    add_number(json, "step", message->step + 1);
-    add_text(json, "state", WORD(message_words, message->state));
-    add_text(json, "grade", WORD(grade_words, message->grade));
-    add_number(json, "attempts", message->attempt);
-    add_text(json, "subject", message->subject);
-    add_time(json, "minted_at", message->minted_at);
-    add_time(json, "sent_at", message->sent_at);
-    add_text(json, "message_id", message->final_id ? message->final_id : message->message_id);
-    add_text(json, "our_message_id", message->message_id);
-    add_text(json, "provider_id", message->provider_id);
-    add_text(json, "thread_id", message->thread_id);
-    add_text(json, "detail", message->detail);
+    json_number(json, "step", message->step + 1);
+    json_text(json, "state", WORD(message_words, message->state));
+    json_text(json, "grade", WORD(grade_words, message->grade));
+    json_number(json, "attempts", message->attempt);
+    json_text(json, "subject", message->subject);
+    json_time(json, "minted_at", message->minted_at);
+    json_time(json, "sent_at", message->sent_at);
+    json_text(json, "message_id", message->final_id ? message->final_id : message->message_id);
+    json_text(json, "our_message_id", message->message_id);
+    json_text(json, "provider_id", message->provider_id);
+    json_text(json, "thread_id", message->thread_id);
+    json_text(json, "detail", message->detail);
     return json;
 }
 
 static struct json_object *reply_json(const struct reply *reply)
 {
-    struct json_object *json = json_object_new_object(), *list = json_object_new_array();
+    struct json_object *json = json_map(), *list = json_list();
 
-    add_number(json, "id", (int64_t)reply->id);
-    add_text(json, "kind", WORD(reply_words, reply->kind));
-    add_number(json, "step", reply->step + 1);
-    add_time(json, "received_at", reply->received_at);
-    add_time(json, "recorded_at", reply->recorded_at);
-    add_time(json, "returns_at", reply->returns_at);
-    add_text(json, "from", reply->from);
-    add_text(json, "subject", reply->subject);
-    add_text(json, "why", reply->why);
-    json_object_object_add(json, "other_address", json_object_new_boolean(reply->other_address));
-    json_object_object_add(json, "interested", json_object_new_boolean(reply->interested));
+    json_number(json, "id", (int64_t)reply->id);
+    json_text(json, "kind", WORD(reply_words, reply->kind));
+    json_number(json, "step", reply->step + 1);
+    json_time(json, "received_at", reply->received_at);
+    json_time(json, "recorded_at", reply->recorded_at);
+    json_time(json, "returns_at", reply->returns_at);
+    json_text(json, "from", reply->from);
+    json_text(json, "subject", reply->subject);
+    json_text(json, "why", reply->why);
+    json_flag(json, "other_address", reply->other_address);
+    json_flag(json, "interested", reply->interested);
     for (size_t i = 0; i < reply->evidence_count; i++) {
-        struct json_object *evidence = json_object_new_object();
+        struct json_object *evidence = json_map();
 
-        add_text(evidence, "kind",
-                 match_evidence_name((enum match_evidence)reply->evidence[i].kind));
-        add_text(evidence, "text", reply->evidence[i].text);
-        json_object_array_add(list, evidence);
+        json_text(evidence, "kind",
+                  match_evidence_name((enum match_evidence)reply->evidence[i].kind));
+        json_text(evidence, "text", reply->evidence[i].text);
+        json_add(list, evidence);
     }
-    json_object_object_add(json, "evidence", list);
+    json_put(json, "evidence", list);
     return json;
 }
 
 static void add_messages(struct json_object *json, struct store_txn *txn,
                          const struct enrolment *enrolment)
 {
-    struct json_object *list = json_object_new_array();
+    struct json_object *list = json_list();
 
     for (uint16_t step = 0; step < enrolment->steps; step++) {
         auto_record(message) message = {0};
 
         if (store_message_get(txn, enrolment->id, step, &message) == 0)
-            json_object_array_add(list, message_json(&message));
+            json_add(list, message_json(&message));
     }
-    json_object_object_add(json, "messages", list);
+    json_put(json, "messages", list);
 }
 
 static void add_replies(struct json_object *json, struct store_txn *txn, uint64_t enrolment)
 {
-    struct json_object *list = json_object_new_array();
+    struct json_object *list = json_list();
     uint64_t after = 0;
 
     for (;;) {
@@ -321,9 +302,9 @@ static void add_replies(struct json_object *json, struct store_txn *txn, uint64_
         if (store_reply_next_of(txn, enrolment, after, &reply) < 0)
             break;
         after = reply.id;
-        json_object_array_add(list, reply_json(&reply));
+        json_add(list, reply_json(&reply));
     }
-    json_object_object_add(json, "replies", list);
+    json_put(json, "replies", list);
 }
 
 /* Nothing in the campaign holds it: then it is being sent, or its mailbox can't be worked. */
@@ -348,9 +329,9 @@ static void add_ready(struct json_object *json, struct engine *engine,
         rule = "disk";
         text = mem_str("the disk or the store is nearly full: make room, nothing is sent before");
     }
-    add_text(json, "rule", rule ? rule : decide_rule_name(DECIDE_RULE_NONE));
-    add_text(json, "why", text ? text : why);
-    add_time(json, "not_before", until);
+    json_text(json, "rule", rule ? rule : decide_rule_name(DECIDE_RULE_NONE));
+    json_text(json, "why", text ? text : why);
+    json_time(json, "not_before", until);
 }
 
 /* What holds the next message right now, by the code that decides. */
@@ -362,22 +343,22 @@ static void add_next(struct json_object *json, struct engine *engine, struct sto
     const struct enrolment *enrolment = &facts->enrolment;
 
     if (enrolment->status != ENROLMENT_ACTIVE || enrolment->step >= enrolment->steps) {
-        json_object_object_add(json, "next", NULL);
+        json_put(json, "next", NULL);
         return;
     }
-    next = json_object_new_object();
-    add_number(next, "step", enrolment->step + 1);
-    add_time(next, "due_at", enrolment->due);
+    next = json_map();
+    json_number(next, "step", enrolment->step + 1);
+    json_time(next, "due_at", enrolment->due);
     if (decide_ask(txn, &engine->reader, facts, clock_wall(), &decision) == 0) {
         if (decision.verdict == DECIDE_GO) {
             add_ready(next, engine, facts);
         } else {
-            add_text(next, "rule", decide_rule_name(decision.rule));
-            add_text(next, "why", decision.sentence);
-            add_time(next, "not_before", decision.verdict == DECIDE_LATER ? decision.at : 0);
+            json_text(next, "rule", decide_rule_name(decision.rule));
+            json_text(next, "why", decision.sentence);
+            json_time(next, "not_before", decision.verdict == DECIDE_LATER ? decision.at : 0);
         }
     }
-    json_object_object_add(json, "next", next);
+    json_put(json, "next", next);
 }
 
 static struct json_object *enrolment_json(struct engine *engine, struct store_txn *txn, uint64_t id)
@@ -386,13 +367,13 @@ static struct json_object *enrolment_json(struct engine *engine, struct store_tx
     struct json_object *json = NULL;
 
     if (decide_load(txn, &engine->reader, id, &facts) == 0) {
-        json = json_object_new_object();
-        add_number(json, "enrolment", (int64_t)id);
-        add_text(json, "campaign", facts.campaign.name);
-        add_text(json, "mailbox", facts.mailbox.address);
-        add_text(json, "status", WORD(enrolment_words, facts.enrolment.status));
-        add_text(json, "rule", facts.enrolment.rule);
-        add_text(json, "why", facts.enrolment.why);
+        json = json_map();
+        json_number(json, "enrolment", (int64_t)id);
+        json_text(json, "campaign", facts.campaign.name);
+        json_text(json, "mailbox", facts.mailbox.address);
+        json_text(json, "status", WORD(enrolment_words, facts.enrolment.status));
+        json_text(json, "rule", facts.enrolment.rule);
+        json_text(json, "why", facts.enrolment.why);
         add_next(json, engine, txn, &facts);
         add_messages(json, txn, &facts.enrolment);
         add_replies(json, txn, id);
@@ -423,19 +404,19 @@ int engine_explain_json(struct engine *engine, const char *address, struct buf *
         store_person_find(txn, buf_text(&key), &id) == 0 && store_person_get(txn, id, &person) == 0;
     if (!known && !suppressed)
         return -ENOENT;
-    json = json_object_new_object();
-    add_text(json, "address", known ? person.address : address);
-    json_object_object_add(json, "suppressed", json_object_new_boolean(suppressed));
-    add_text(json, "suppressed_why", suppression.why);
-    add_time(json, "answered_at", person.answered_at);
-    list = json_object_new_array();
+    json = json_map();
+    json_text(json, "address", known ? person.address : address);
+    json_flag(json, "suppressed", suppressed);
+    json_text(json, "suppressed_why", suppression.why);
+    json_time(json, "answered_at", person.answered_at);
+    list = json_list();
     for (size_t i = 0; i < person.enrolment_count; i++) {
         struct json_object *enrolment = enrolment_json(engine, txn, person.enrolments[i]);
 
         if (enrolment)
-            json_object_array_add(list, enrolment);
+            json_add(list, enrolment);
     }
-    json_object_object_add(json, "campaigns", list);
+    json_put(json, "campaigns", list);
     return give(json, out);
 }
 
@@ -444,7 +425,7 @@ int engine_explain_json(struct engine *engine, const char *address, struct buf *
 
 int engine_status_json(struct engine *engine, struct buf *out)
 {
-    struct json_object *json = json_object_new_object();
+    struct json_object *json = json_map();
     struct box *box;
     size_t at = 0;
     int64_t sending = 0, doubts = 0, listing = 0;
@@ -455,15 +436,15 @@ int engine_status_json(struct engine *engine, struct buf *out)
         LIST_EACH (node, &box->doubts)
             doubts++;
     }
-    add_time(json, "now", clock_wall());
-    json_object_object_add(json, "virtual_clock", json_object_new_boolean(clock_offset() != 0));
-    add_time(json, "since", engine->began);
-    add_number(json, "mailboxes_worked", (int64_t)engine->boxes.count);
-    add_number(json, "in_flight", sending);
-    add_number(json, "listing", listing);
-    add_number(json, "in_doubt", doubts);
-    add_number(json, "store_free_percent", store_free_percent(engine->options.store));
-    json_object_object_add(json, "frozen", json_object_new_boolean(engine->frozen));
+    json_time(json, "now", clock_wall());
+    json_flag(json, "virtual_clock", clock_offset() != 0);
+    json_time(json, "since", engine->began);
+    json_number(json, "mailboxes_worked", (int64_t)engine->boxes.count);
+    json_number(json, "in_flight", sending);
+    json_number(json, "listing", listing);
+    json_number(json, "in_doubt", doubts);
+    json_number(json, "store_free_percent", store_free_percent(engine->options.store));
+    json_flag(json, "frozen", engine->frozen);
     return give(json, out);
 }
 
@@ -485,7 +466,7 @@ static void preview_one(void *arg, size_t person, size_t mailbox, size_t step, i
 {
     struct preview *preview = arg;
     struct decide_facts *facts = &preview->facts[person];
-    struct json_object *json = json_object_new_object();
+    struct json_object *json = json_map();
     struct prepared prepared = {0};
     auto_buf struct buf error = {0};
     struct prepare_input input = {.brain = &preview->engine->reader,
@@ -498,20 +479,20 @@ static void preview_one(void *arg, size_t person, size_t mailbox, size_t step, i
 
     (void)mailbox;
     facts->enrolment.step = (uint16_t)step;
-    add_text(json, "to", facts->person.address);
-    add_text(json, "mailbox", facts->mailbox.address);
-    add_number(json, "step", (int64_t)step + 1);
-    add_time(json, "planned_at", at);
+    json_text(json, "to", facts->person.address);
+    json_text(json, "mailbox", facts->mailbox.address);
+    json_number(json, "step", (int64_t)step + 1);
+    json_time(json, "planned_at", at);
     if (prepare_message(preview->txn, &input, &prepared, &error) < 0) {
-        add_text(json, "error", buf_text(&error));
+        json_text(json, "error", buf_text(&error));
     } else {
-        add_text(json, "from", prepared.from);
-        add_text(json, "subject", prepared.parts.subject);
-        add_text(json, "text", prepared.parts.text);
-        add_text(json, "html", prepared.parts.html);
+        json_text(json, "from", prepared.from);
+        json_text(json, "subject", prepared.parts.subject);
+        json_text(json, "text", prepared.parts.text);
+        json_text(json, "html", prepared.parts.html);
     }
     prepared_finish(&prepared);
-    json_object_array_add(preview->list, json);
+    json_add(preview->list, json);
 }
 
 static void preview_times(struct preview *preview)
@@ -587,13 +568,13 @@ int engine_preview_json(struct engine *engine, uint64_t campaign, uint64_t after
         limit = PREVIEW_MAX;
     preview.txn = txn;
     preview.facts = mem_array(limit, sizeof(*preview.facts));
-    preview.list = json_object_new_array();
+    preview.list = json_list();
     preview.count = preview_load(&preview, campaign, &after, limit);
     if (preview.count)
         preview_times(&preview);
-    json = json_object_new_object();
-    json_object_object_add(json, "messages", preview.list);
-    add_number(json, "next", preview.count == limit ? (int64_t)after : 0);
+    json = json_map();
+    json_put(json, "messages", preview.list);
+    json_number(json, "next", preview.count == limit ? (int64_t)after : 0);
     for (size_t i = 0; i < preview.count; i++)
         decide_facts_finish(&preview.facts[i]);
     free(preview.facts);

@@ -18,9 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-extern void *__libc_realloc(void *old, size_t size);
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
 
 static atomic_long counted, calls;
 static long fail_at, least, short_at;
@@ -84,19 +83,23 @@ static bool fails(size_t size)
     return true;
 }
 
-void *malloc(size_t size)
+/* The daemon's own malloc, calloc and realloc (core/forget.c) stand on these two. */
+void *__libc_malloc(size_t size)
 {
-    return fails(size) ? NULL : __libc_malloc(size);
+    static void *(*real)(size_t size);
+
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "__libc_malloc");
+    return fails(size) ? NULL : real(size);
 }
 
-void *calloc(size_t count, size_t size)
+void *__libc_calloc(size_t count, size_t size)
 {
-    return fails(count * size) ? NULL : __libc_calloc(count, size);
-}
+    static void *(*real)(size_t count, size_t size);
 
-void *realloc(void *old, size_t size)
-{
-    return fails(size) ? NULL : __libc_realloc(old, size);
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "__libc_calloc");
+    return fails(count * size) ? NULL : real(count, size);
 }
 
 int clock_gettime(clockid_t id, struct timespec *time)

@@ -100,15 +100,32 @@ def plant(rig):
                  "    text: canary-header-planted\n", "email\nplanted@one.example\n", "planted.yaml")
 
 
-def close_connections(rig):
-    """The buffers of an open connection keep what came last, until it closes or more comes."""
-    fault = rig.sandbox.ask("fault.add", match={}, when="before", apply="goaway", times=4)["fault"]
-    for _ in range(3):
+def lines_to(pid, port):
+    """The connections that the process has to that port of loopback."""
+    wanted, held = f"0100007F:{port:04X}", set()
+    with open(f"/proc/{pid}/net/tcp") as table:
+        ours = {f"socket:[{row.split()[9]}]" for row in table if row.split()[2] == wanted}
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            held.add(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except OSError:
+            pass  # closed meanwhile
+    return held & ours
+
+
+def close_connections(rig, which):
+    """The buffers of an open connection keep what came last, until it closes or more comes; one that the
+    provider ended is closed when the next is made."""
+    port = urllib.parse.urlsplit(rig.sandbox.about[which]).port
+    before, end = lines_to(rig.daemon.pid, port), time.monotonic() + 60
+    rig.sandbox.ask("connections.end")
+    while before & lines_to(rig.daemon.pid, port):
+        if time.monotonic() > end:
+            raise RuntimeError("the daemon keeps connections that were ended")
         rig.sandbox.ask("clock.jump", by=3600_000)
-        time.sleep(0.7)
-    rig.sandbox.ask("fault.clear", fault=fault)
-    rig.sandbox.ask("clock.jump", by=3600_000)
-    time.sleep(0.7)
+        time.sleep(0.5)
+    rig.sandbox.wait_for(lambda: rig.sandbox.ask("clock.now")["idle"], seconds=60)
+    return len(before)
 
 
 def main():
@@ -135,7 +152,7 @@ def main():
         bounces = deeds.count("bounce_hard") + deeds.count("bounce_soft")
         rig.hold()
         open_hits = check_memory(rig.daemon.pid, MAIL)[0]
-        close_connections(rig)
+        closed = close_connections(rig, args.which)
         if args.plant:
             plant(rig)
         time.sleep(args.idle)
@@ -150,7 +167,7 @@ def main():
         code = rig.stop()
         if code:
             faults.append(f"the daemon ended with {code}")
-        print(f"{sum(open_hits.values())} canaries in memory before its connections were closed, "
+        print(f"{sum(open_hits.values())} canaries in memory before its {closed} connections were closed, "
               f"{sum(hits.values())} after")
         print(f"{args.mails} unrelated mails, {metrics['answered']} answers; {asked} reads, {raw} of "
               f"whole reports ({bounces} bounces); looked at {size >> 20} MiB of memory and "

@@ -455,6 +455,15 @@ class Control(Case):
         self.assertFalse(self.box.control.hear()["ok"])
         self.assertTrue(self.box.ask("clock.now")["ok"])
 
+    def test_ends_connections_that_are_idle(self):
+        connection = self.box.connect("http")
+        connection.request("GET", "/sandbox/ping")
+        connection.getresponse().read()
+        self.assertEqual(self.box.ask("connections.end")["ended"], 1)
+        self.assertEqual(connection.sock.recv(1), b"")
+        connection.close()
+        self.assertEqual(self.box.ask("connections.end")["ended"], 0)
+
     def test_posts_to_loopback_only(self):
         got = []
 

@@ -345,6 +345,21 @@ void conn_end(struct conn *conn, enum conn_end end)
     conn_flush_later(conn);
 }
 
+size_t conn_end_idle(void)
+{
+    size_t count = 0;
+
+    LIST_EACH (node, &conns) {
+        struct conn *conn = LIST_ENTRY(node, struct conn, node);
+
+        if (conn->end != CONN_OPEN || !list_empty(&conn->exchanges))
+            continue;
+        conn_end(conn, CONN_CLOSE);
+        count++;
+    }
+    return count;
+}
+
 bool conn_writing(void)
 {
     LIST_EACH (node, &conns) {

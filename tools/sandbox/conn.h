@@ -50,6 +50,7 @@ void listener_free(struct listener *listener);
 void conn_flush_later(struct conn *conn);
 void conn_end(struct conn *conn, enum conn_end end); /* when the turn ends */
 bool conn_writing(void);                             /* some connection has bytes to write */
+size_t conn_end_idle(void); /* each that nothing is under way on; how many */
 void conn_close_all(void);
 
 /* HTTP/1.1: takes requests out of conn->in. */

@@ -4,6 +4,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "sandbox/conn.h"
 #include "sandbox/fault.h"
 #include "sandbox/journal.h"
 #include "sandbox/lines.h"
@@ -67,12 +68,22 @@ static struct json_object *stats(void)
     return answer;
 }
 
+static struct json_object *hang_up(void)
+{
+    struct json_object *answer = control_ok();
+
+    json_object_object_add(answer, "ended", json_object_new_int64((int64_t)conn_end_idle()));
+    return answer;
+}
+
 static struct json_object *dispatch(const char *verb, struct json_object *asked)
 {
     struct json_object *answer;
 
     if (strcmp(verb, "stats") == 0)
         return stats();
+    if (strcmp(verb, "connections.end") == 0)
+        return hang_up();
     if (strcmp(verb, "quit") == 0) {
         loop_stop();
         return control_ok();

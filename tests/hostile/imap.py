@@ -308,9 +308,9 @@ case(one(once("UID FETCH", lambda i, l, t, a: (l.send(b"* 1 FETCH (UID 11 BODY[H
                                                hang_up(i, l, t, a))), "transient", "mailbox"),
      "closed within a literal")
 case(one(once("UID FETCH", reset), "transient", "mailbox"), "reset at FETCH")
-case(one(once("EXAMINE", lambda i, l, t, a: time.sleep(0.8) or hang_up(i, l, t, a)), "transient", None,
-         timeout=400), "no answer in time")
-case(one(once("UID FETCH", lambda i, l, t, a: time.sleep(0.6) or hang_up(i, l, t, a)), "cancelled", None, cancel=300),
+case(one(once("EXAMINE", lambda i, l, t, a: l.wait_for_close()), "transient", None,
+         timeout=1000), "no answer in time")
+case(one(once("UID FETCH", lambda i, l, t, a: l.wait_for_close()), "cancelled", None, cancel=800),
      "cancelled at FETCH")
 case(one(once("EXAMINE", "%T NO [INUSE] Later\r\n"), "transient", "mailbox"), "EXAMINE of Sent refused for now")
 case(one(once("EXAMINE", "%T NO [NOPERM] Never\r\n"), "ok", None), "EXAMINE of Sent refused for good")
@@ -783,8 +783,8 @@ def BYE_in_IDLE(world):
 
 @case
 def IDLE_that_is_never_begun(world):
-    imap = Imap({"IDLE": lambda i, l, t, a: time.sleep(1) or hang_up(i, l, t, a)})
-    world.expect(watch(world, imap, timeout=400), "transient")
+    imap = Imap({"IDLE": lambda i, l, t, a: l.wait_for_close()})
+    world.expect(watch(world, imap, timeout=1000), "transient")
 
 
 @case

@@ -166,13 +166,13 @@ case(one(at("DOT", reset), "uncertain", None, left=True), "reset after the dot")
 case(one(at("DOT", lambda s, l, a: (l.send("250 2.0.0 O"), hang_up(s, l, a))), "uncertain", None),
      "half of the 250 after the dot")
 case(one(at("CONTENT", hang_up), "uncertain|transient", None), "closed when the content should come")
-case(one(at("DOT", lambda s, l, a: time.sleep(0.8) or hang_up(s, l, a)), "uncertain", None, timeout=400),
+case(one(at("DOT", lambda s, l, a: l.wait_for_close()), "uncertain", None, timeout=1500),
      "no answer to the dot in time")
-case(one(at("RCPT", lambda s, l, a: time.sleep(0.8) or hang_up(s, l, a)), "transient", "mailbox",
-         timeout=400, left=False), "no answer to RCPT in time")
-case(one(at("RCPT", lambda s, l, a: time.sleep(0.6) or hang_up(s, l, a)), "cancelled", None, cancel=300,
+case(one(at("RCPT", lambda s, l, a: l.wait_for_close()), "transient", "mailbox",
+         timeout=1000, left=False), "no answer to RCPT in time")
+case(one(at("RCPT", lambda s, l, a: l.wait_for_close()), "cancelled", None, cancel=800,
          left=False), "cancelled at RCPT")
-case(one(at("DOT", lambda s, l, a: time.sleep(0.6) or hang_up(s, l, a)), "uncertain", None, cancel=300),
+case(one(at("DOT", lambda s, l, a: l.wait_for_close()), "uncertain", None, cancel=1500),
      "cancelled after the dot")
 
 

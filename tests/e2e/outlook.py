@@ -203,6 +203,13 @@ def case_an_older_copy_is_put_back(w):
     state.restored(w, [f"back{i}@one.example" for i in range(4)], list(w.boxes))
 
 
+def case_a_clone_that_ran_weeks_ago(w):
+    """By its delta token, or anew; either way the whole series is seen at once."""
+    import state
+
+    state.ran_meanwhile(w, [f"old{i}@one.example" for i in range(4)], away=40)
+
+
 # The common cases in which Outlook's ways differ most from Gmail's; the rest is the core's.
 COMMON = ("nobody answers", "company stops", "person stops everywhere", "reply", "reply from another address",
           "reply without references", "reply with changed subject", "reply filed as spam",
@@ -213,10 +220,11 @@ COMMON = ("nobody answers", "company stops", "person stops everywhere", "reply",
           "answer while the daemon was down", "disconnected mailbox")
 OWN = [v for k, v in list(globals().items()) if k.startswith("case_")]
 NAMES.update({v: k[5:].replace("_", " ") for k, v in list(globals().items()) if k.startswith("case_")})
+KEPT = [case_an_older_copy_is_put_back, case_a_clone_that_ran_weeks_ago]
 WORLDS = (
     (Outlook, [c for c in scenarios.WORLDS[0][1] if NAMES.get(c) in COMMON] + [
-        c for c in OWN if c not in (case_an_older_copy_is_put_back,)]),
-    (Kept, [case_an_older_copy_is_put_back]),
+        c for c in OWN if c not in KEPT]),
+    (Kept, KEPT),
 )
 
 

@@ -4,8 +4,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#include <string.h>
-
 /* What json-c gave, for which there must have been memory. */
 static void *must(const void *made)
 {
@@ -91,9 +89,5 @@ void json_write(struct json_object *json, struct buf *out)
 
 struct json_object *json_of(const struct buf *text)
 {
-    struct json_object *json = json_tokener_parse(buf_text(text));
-
-    if (!json && text->len && strcmp(buf_text(text), "null") != 0)
-        mem_none();
-    return json;
+    return json_tokener_parse(buf_text(text));
 }

@@ -25,6 +25,6 @@ void json_time(struct json_object *to, const char *key, int64_t ms); /* RFC 3339
 
 /* In one line, slashes as they are. */
 void json_write(struct json_object *json, struct buf *out);
-/* What json_write wrote; NULL for nothing and for null. */
+/* NULL for what is no JSON, and for null. */
 struct json_object *json_of(const struct buf *text);
 #endif

@@ -118,14 +118,18 @@ def case_a_clone_with_the_same_key_is_refused(w):
     holds(done.stdout + done.stderr, "master.key", "another daemon")
 
 
-def ran_meanwhile(w, people, away=0):
-    """Where nobody can see the other (another host, a copied key) the next one learns what was sent."""
+def ran_meanwhile(w, people, away=0, between=0):
+    """Where nobody can see the other (another host, a copied key) the next one learns what was sent.
+    between: mails of others that come before anybody answers."""
     w.script(people[0], "reply", step=2, after=10 * 60_000)
     c = w.campaign(*people, steps=THREE)
     w.begin(c)
     w.until(lambda: w.rig.metrics(c)["sent"] == len(people))
     copy = stopped_copy(w)
     w.rig.start()
+    if between:
+        w.until(lambda: w.rig.metrics(c)["sent"] == 2 * len(people))
+        w.ask("google.fill", account="ana@acme.example", count=between)
     ended = w.end(c)
     same((ended["sent"], ended["stopped"]), (3 * len(people) - 1, 1))
     w.rig.kill()
@@ -133,7 +137,7 @@ def ran_meanwhile(w, people, away=0):
     if away:
         w.ask("clock.jump", by=away * 24 * HOUR)
     w.rig.start()
-    same(w.end(c), ended, "the counts")
+    w.until(lambda: w.rig.metrics(c) == ended, what=lambda: f"the counts: {w.rig.metrics(c)}, not {ended}")
     for person in people:
         same(len(w.sent(person)), 2 if person == people[0] else 3, person)
     w.stopped(people[0], "answered", got=2)
@@ -148,6 +152,11 @@ def case_a_clone_that_ran_weeks_ago(w):
     """The mailbox is listed anew, the newest first: the last step is seen before the one before it."""
     ran_meanwhile(w, [f"old{i}@one.example" for i in range(4)], away=20)
     holds(w.rig.tail(4000), "no longer knows our cursor")
+
+
+def case_a_clone_that_ran_weeks_ago_in_a_busy_mailbox(w):
+    """An answer, and the last step, are seen pages before the step that was answered."""
+    ran_meanwhile(w, [f"busy{i}@one.example" for i in range(4)], away=20, between=250)
 
 
 def case_a_clone_that_ran_weeks_ago_and_the_owner_tidied_up(w):

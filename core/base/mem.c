@@ -1,4 +1,4 @@
-/* base/mem.c: memory that does not fail, memory that may, and scopes that clean up. */
+/* base/mem.c: memory that does not fail, and scopes that clean up. */
 #include "base/mem.h"
 
 #include <stdarg.h>
@@ -31,11 +31,6 @@ void *mem_array(size_t count, size_t size)
 void *mem_grow(void *old, size_t count, size_t size)
 {
     return must(reallocarray(old, count ? count : 1, size ? size : 1));
-}
-
-void *mem_try(size_t size, size_t limit)
-{
-    return size > limit ? NULL : calloc(1, size ? size : 1);
 }
 
 void *mem_dup(const void *data, size_t len)

@@ -1,7 +1,7 @@
-/* base/mem.h: memory that does not fail, memory that may, and scopes that clean up.
+/* base/mem.h: memory that does not fail, and scopes that clean up.
  *
  * mem_* never return NULL: they log and abort when the machine has none left, which is safe
- * because the store is. A size that came from outside goes through mem_try with a limit. */
+ * because the store is. A size that came from outside is held against a limit first. */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 #include <stdbool.h>
@@ -13,7 +13,6 @@ _Noreturn void mem_none(void);              /* says that there is none, and abor
 void *mem_new(size_t size);                 /* zeroed                                     */
 void *mem_array(size_t count, size_t size); /* zeroed, checked for overflow               */
 void *mem_grow(void *old, size_t count, size_t size); /* realloc; what is new is not zeroed */
-void *mem_try(size_t size, size_t limit); /* NULL over the limit or without memory      */
 void *mem_dup(const void *data, size_t len);
 char *mem_str(const char *text);              /* NULL gives NULL                            */
 char *mem_strn(const char *text, size_t len); /* a NUL is added                 */

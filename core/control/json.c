@@ -1,5 +1,4 @@
 /* control/json.c: the words for values, and lists of them. */
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "control/internal.h"
